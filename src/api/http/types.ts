@@ -1,0 +1,95 @@
+/** The front door's contract: one server interface, two adapters (uWebSockets.js, node:https), one shared case table. */
+
+export interface HttpServerOptions {
+  host: string;
+  port: number;
+  /** PEM files (mode 0600): uWebSockets.js reads files only. */
+  certFile: string;
+  keyFile: string;
+  /** Bundle that client certificates are verified against; a certificate is optional. */
+  clientCaFile: string;
+  handler: HttpHandler;
+  /** Limit of a request body; over it the handler's `body()` rejects with `BodyTooLargeError`. */
+  bodyLimitBytes: number;
+  headerLimitBytes: number;
+  /** Bytes that may wait in user space for one slow response before `write` asks to stop. */
+  writeBufferLimitBytes: number;
+  idleTimeoutMs: number;
+}
+
+export interface HttpServer {
+  readonly adapter: 'uws' | 'node';
+  /** Resolves with the real port; rejects with `PortInUseError` when it is taken. */
+  listen(): Promise<{ port: number }>;
+  /** New connections get the new certificate; established ones go on. */
+  reloadCertificate(certFile: string, keyFile: string): Promise<void>;
+  /** Stops listening, lets running requests end for `graceMs`, then cuts. */
+  close(graceMs: number): Promise<void>;
+}
+
+export type HttpHandler = (request: HttpRequest, response: HttpResponse) => void;
+
+/** Valid for the whole life of the exchange: adapters copy what their engine would take back. */
+export interface HttpRequest {
+  /** Upper case. */
+  readonly method: string;
+  /** Path as sent, percent-encoding kept. */
+  readonly path: string;
+  /** Query as sent, without '?'; '' when none. */
+  readonly query: string;
+  /** First value; name in lower case. */
+  header(name: string): string | undefined;
+  /** Every header, lower-case names, in order (for Impersonate-Extra-*). */
+  headers(): Iterable<[string, string]>;
+  readonly clientCertificatePem: string | undefined;
+  readonly remoteAddress: string;
+  /** Whole body, a copy of its own. Rejects with BodyTooLargeError or AbortedError. */
+  body(): Promise<Uint8Array>;
+  /** True when this is a WebSocket upgrade request. */
+  readonly isUpgrade: boolean;
+}
+
+export interface HttpResponse {
+  /** True once the client has gone or the response has ended. Every other call is then a no-op. */
+  readonly closed: boolean;
+  onClosed(callback: () => void): void;
+  /** Whole answer at once. `body` may be a view that is valid only during this call: the adapter copies if its engine does not. */
+  send(status: number, headers: Headers, body: Uint8Array | string): void;
+  /** Starts a chunked answer. */
+  begin(status: number, headers: Headers): void;
+  /** False = buffered in user space: write no more until `onDrain`. Bytes are copied if needed. */
+  write(chunk: Uint8Array | string): boolean;
+  onDrain(callback: () => void): void;
+  end(): void;
+  /** Cuts the connection (a watcher that fell behind). */
+  abort(): void;
+  /** Only when `request.isUpgrade`. `protocol` is one of those offered, or '' for none. */
+  upgrade(protocol: string, handlers: WebSocketHandlers): void;
+}
+
+export type Headers = readonly (readonly [string, string])[];
+
+export interface WebSocketHandlers {
+  open?(socket: WebSocketConnection): void;
+  message(socket: WebSocketConnection, data: Uint8Array, binary: boolean): void;
+  drain?(socket: WebSocketConnection): void;
+  close(code: number, reason: string): void;
+}
+
+export interface WebSocketConnection {
+  /** False = over the buffer limit: wait for `drain`. */
+  send(data: Uint8Array | string, binary: boolean): boolean;
+  close(code: number, reason: string): void;
+}
+
+export class BodyTooLargeError extends Error {
+  override readonly name = 'BodyTooLargeError';
+}
+
+export class AbortedError extends Error {
+  override readonly name = 'AbortedError';
+}
+
+export class PortInUseError extends Error {
+  override readonly name = 'PortInUseError';
+}

@@ -1,0 +1,97 @@
+/** Source of time for every room. Nothing else in src/ reads the wall clock or sets a timer. */
+export interface Clock {
+  /** Wall time, milliseconds since the epoch. */
+  nowMs(): number;
+  /** Monotonic time, milliseconds from an arbitrary origin. */
+  monotonicMs(): number;
+  /** Calls `callback` once after `delayMs`. The timer does not keep the process alive. */
+  after(delayMs: number, callback: () => void): Timer;
+  /** Resolves after `delayMs`, or rejects with the signal's reason. */
+  sleep(delayMs: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface Timer {
+  cancel(): void;
+}
+
+/** The machine's clock. */
+export const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  after(delayMs, callback) {
+    const timer = setTimeout(callback, delayMs);
+    timer.unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+  sleep: (delayMs, signal) =>
+    new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      }, delayMs);
+      const onAbort = (): void => {
+        clearTimeout(timer);
+        reject(signal?.reason);
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+    }),
+};
+
+/** A clock that moves only when told to. For tests and simulation. */
+export class ManualClock implements Clock {
+  #nowMs: number;
+  #queue: { dueMs: number; order: number; callback: () => void }[] = [];
+  #order = 0;
+
+  constructor(startMs = Date.UTC(2026, 0, 1)) {
+    this.#nowMs = startMs;
+  }
+
+  nowMs(): number {
+    return this.#nowMs;
+  }
+
+  monotonicMs(): number {
+    return this.#nowMs;
+  }
+
+  after(delayMs: number, callback: () => void): Timer {
+    const entry = { dueMs: this.#nowMs + delayMs, order: this.#order++, callback };
+    this.#queue.push(entry);
+    return { cancel: () => void (this.#queue = this.#queue.filter((other) => other !== entry)) };
+  }
+
+  sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(signal.reason);
+      const timer = this.after(delayMs, resolve);
+      signal?.addEventListener('abort', () => (timer.cancel(), reject(signal.reason)), { once: true });
+    });
+  }
+
+  /** Moves time forward and runs every timer that falls due, in order of due time. */
+  advance(byMs: number): void {
+    const endMs = this.#nowMs + byMs;
+    for (;;) {
+      const next = this.#queue
+        .filter((entry) => entry.dueMs <= endMs)
+        .sort((a, b) => a.dueMs - b.dueMs || a.order - b.order)[0];
+      if (!next) break;
+      this.#queue = this.#queue.filter((entry) => entry !== next);
+      this.#nowMs = Math.max(this.#nowMs, next.dueMs);
+      next.callback();
+    }
+    this.#nowMs = endMs;
+  }
+}
+
+/** RFC 3339 with seconds, as Kubernetes' metav1.Time. */
+export function formatTime(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 19)}Z`;
+}
+
+/** RFC 3339 with microseconds, as Kubernetes' metav1.MicroTime. */
+export function formatMicroTime(ms: number): string {
+  return `${new Date(ms).toISOString().slice(0, 23)}000Z`;
+}
