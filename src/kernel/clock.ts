@@ -59,15 +59,26 @@ export class ManualClock implements Clock {
   after(delayMs: number, callback: () => void): Timer {
     const entry = { dueMs: this.#nowMs + delayMs, order: this.#order++, callback };
     this.#queue.push(entry);
-    return { cancel: () => void (this.#queue = this.#queue.filter((other) => other !== entry)) };
+    return { cancel: () => this.#drop(entry) };
   }
 
   sleep(delayMs: number, signal?: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const timer = this.after(delayMs, resolve);
-      signal?.addEventListener('abort', () => (timer.cancel(), reject(signal.reason)), { once: true });
+      signal?.addEventListener(
+        'abort',
+        () => {
+          timer.cancel();
+          reject(signal.reason);
+        },
+        { once: true },
+      );
     });
+  }
+
+  #drop(entry: { dueMs: number; order: number; callback: () => void }): void {
+    this.#queue = this.#queue.filter((other) => other !== entry);
   }
 
   /** Moves time forward and runs every timer that falls due, in order of due time. */
