@@ -130,8 +130,11 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> extends R
   returnsDeletedObject?: boolean;
   /** Default of DeleteOptions.propagationPolicy; Background when absent. */
   defaultPropagation?: 'Orphan' | 'Background';
-  /** metadata.generation is kept by the generic verbs: 1 at creation, +1 when anything outside metadata and status changes. */
-  generation?: boolean;
+  /**
+   * metadata.generation is kept by the generic verbs: 1 at creation, +1 when anything outside metadata and status
+   * changes, or when this function says so (Deployment counts annotations too; PriorityClass never counts up).
+   */
+  generation?: boolean | ((next: T, previous: T) => boolean);
   /** Fields an apply on the main resource does not own (status) are in `statusFields`; default ['status'] if there is a status subresource. */
   statusFields?: readonly string[];
 
