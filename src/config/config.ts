@@ -1,0 +1,265 @@
+import { hostname, networkInterfaces } from 'node:os';
+import { ConfigError } from './errors.ts';
+import { addressIn, parseIPv4, parseNetwork } from './ip.ts';
+
+/** The effective configuration. Keys and defaults are MicroShift's; `apiServer.{port,front}`, `store` and `hardwareProfile` are nanoshift's own. */
+export interface Config {
+  apiServer: {
+    /** Address that the `kubernetes` Service's endpoints carry; '' = the node's address. */
+    advertiseAddress: string;
+    subjectAltNames: string[];
+    port: number;
+    front: 'auto' | 'uws' | 'node';
+  };
+  dns: { baseDomain: string };
+  network: { clusterNetwork: string[]; serviceNetwork: string[]; serviceNodePortRange: string };
+  node: { hostnameOverride: string; nodeIP: string };
+  debugging: { logLevel: LogLevelName };
+  store: { backend: 'sqlite' | 'etcd' | 'memory'; etcd: { endpoints: string[] } };
+  /** Board whose profile sets the budgets; '' = recognise it. */
+  hardwareProfile: string;
+}
+
+export type LogLevelName = 'Normal' | 'Debug' | 'Trace' | 'TraceAll';
+
+const logLevels: readonly LogLevelName[] = ['Normal', 'Debug', 'Trace', 'TraceAll'];
+
+/** Embedded defaults for this machine. */
+export function defaultConfig(): Config {
+  return {
+    apiServer: { advertiseAddress: '', subjectAltNames: [], port: 6443, front: 'auto' },
+    dns: { baseDomain: 'example.com' },
+    network: {
+      clusterNetwork: ['10.42.0.0/16'],
+      serviceNetwork: ['10.43.0.0/16'],
+      serviceNodePortRange: '30000-32767',
+    },
+    node: { hostnameOverride: '', nodeIP: '' },
+    debugging: { logLevel: 'Normal' },
+    store: { backend: 'sqlite', etcd: { endpoints: ['http://127.0.0.1:2379'] } },
+    hardwareProfile: '',
+  };
+}
+
+/** What follows from a Config and this machine. */
+export interface Derived {
+  nodeName: string;
+  nodeIP: string;
+  advertiseAddress: string;
+  /** First address of the service network: the `kubernetes` Service. */
+  serviceIP: string;
+  dnsIP: string;
+  nodePorts: { first: number; last: number };
+}
+
+/**
+ * Applies a merged document over the defaults. Throws ConfigError for a wrong type or value. `warn` receives one line for
+ * each key that is unknown, or that is MicroShift's and has no effect here yet.
+ */
+export function readConfig(document: unknown, warn: (line: string) => void): Config {
+  const config = defaultConfig();
+  const root = mapping(document ?? {}, '');
+  warnUnknown(root, '', knownKeys, warn);
+
+  const apiServer = mapping(root['apiServer'] ?? {}, 'apiServer');
+  set(apiServer, 'advertiseAddress', 'apiServer.', ipAddress, (v) => (config.apiServer.advertiseAddress = v));
+  set(apiServer, 'subjectAltNames', 'apiServer.', altNames, (v) => (config.apiServer.subjectAltNames = v));
+  set(apiServer, 'port', 'apiServer.', port, (v) => (config.apiServer.port = v));
+  set(apiServer, 'front', 'apiServer.', oneOf(['auto', 'uws', 'node'] as const), (v) => (config.apiServer.front = v));
+
+  const dns = mapping(root['dns'] ?? {}, 'dns');
+  set(dns, 'baseDomain', 'dns.', text, (v) => (config.dns.baseDomain = v));
+
+  const network = mapping(root['network'] ?? {}, 'network');
+  set(network, 'clusterNetwork', 'network.', networks, (v) => (config.network.clusterNetwork = v));
+  set(network, 'serviceNetwork', 'network.', networks, (v) => (config.network.serviceNetwork = v));
+  set(network, 'serviceNodePortRange', 'network.', portRange, (v) => (config.network.serviceNodePortRange = v));
+
+  const node = mapping(root['node'] ?? {}, 'node');
+  set(node, 'hostnameOverride', 'node.', hostName, (v) => (config.node.hostnameOverride = v));
+  set(node, 'nodeIP', 'node.', ipAddress, (v) => (config.node.nodeIP = v));
+
+  const debugging = mapping(root['debugging'] ?? {}, 'debugging');
+  set(debugging, 'logLevel', 'debugging.', text, (v) => (config.debugging.logLevel = logLevel(v, warn)));
+
+  const store = mapping(root['store'] ?? {}, 'store');
+  set(store, 'backend', 'store.', oneOf(['sqlite', 'etcd', 'memory'] as const), (v) => (config.store.backend = v));
+  const etcd = mapping(store['etcd'] ?? {}, 'store.etcd');
+  set(etcd, 'endpoints', 'store.etcd.', texts, (v) => (config.store.etcd.endpoints = v));
+
+  set(root, 'hardwareProfile', '', text, (v) => (config.hardwareProfile = v));
+  return config;
+}
+
+/** Resolves what the configuration leaves to the machine. */
+export function derive(config: Config): Derived {
+  const nodeIP = config.node.nodeIP || hostAddress() || '127.0.0.1';
+  const service = parseNetwork(config.network.serviceNetwork[0] ?? '');
+  if (!service) throw new ConfigError('network.serviceNetwork', 'needs an IPv4 network');
+  const [first = 30000, last = 32767] = config.network.serviceNodePortRange.split('-').map(Number);
+  return {
+    nodeName: (config.node.hostnameOverride || hostname()).toLowerCase(),
+    nodeIP,
+    advertiseAddress: config.apiServer.advertiseAddress || nodeIP,
+    serviceIP: addressIn(service, 1),
+    dnsIP: addressIn(service, 10),
+    nodePorts: { first, last },
+  };
+}
+
+function hostAddress(): string | undefined {
+  return Object.values(networkInterfaces())
+    .flatMap((addresses) => addresses ?? [])
+    .find((address) => address.family === 'IPv4' && !address.internal)?.address;
+}
+
+// --- keys -------------------------------------------------------------------------------------------------------
+
+type KnownKeys = { [key: string]: KnownKeys | 'used' | 'unused' };
+
+/** Every key of MicroShift's file and ours. `unused`: accepted for compatibility, not in effect yet. */
+const knownKeys: KnownKeys = {
+  apiServer: {
+    advertiseAddress: 'used',
+    subjectAltNames: 'used',
+    port: 'used',
+    front: 'used',
+    namedCertificates: 'unused',
+    auditLog: 'unused',
+    tls: 'unused',
+    featureGates: 'unused',
+  },
+  clusterToCluster: 'unused',
+  debugging: { logLevel: 'used' },
+  dns: { baseDomain: 'used', configFile: 'unused', hosts: 'unused', resources: 'unused' },
+  etcd: { memoryLimitMB: 'unused' },
+  genericDevicePlugin: 'unused',
+  hardwareProfile: 'used',
+  ingress: 'unused',
+  kubelet: 'unused',
+  manifests: 'unused',
+  network: {
+    clusterNetwork: 'used',
+    serviceNetwork: 'used',
+    serviceNodePortRange: 'used',
+    cniPlugin: 'unused',
+    multus: 'unused',
+  },
+  node: { hostnameOverride: 'used', nodeIP: 'used', nodeIPv6: 'unused' },
+  storage: 'unused',
+  store: { backend: 'used', etcd: { endpoints: 'used' } },
+  telemetry: 'unused',
+};
+
+function warnUnknown(
+  value: Record<string, unknown>,
+  path: string,
+  known: KnownKeys,
+  warn: (line: string) => void,
+): void {
+  for (const [key, inner] of Object.entries(value)) {
+    const at = path ? `${path}.${key}` : key;
+    const entry = Object.hasOwn(known, key) ? known[key] : undefined;
+    if (entry === undefined) warn(`unknown key ${at} is ignored`);
+    else if (entry === 'unused') warn(`key ${at} is accepted but has no effect yet`);
+    else if (entry !== 'used') warnUnknown(mapping(inner ?? {}, at), at, entry, warn);
+  }
+}
+
+// --- values -----------------------------------------------------------------------------------------------------
+
+type Reader<T> = (value: unknown, path: string) => T;
+
+/** Reads `key` when it is present and not empty: as in MicroShift, empty values leave the default. */
+function set<T>(
+  from: Record<string, unknown>,
+  key: string,
+  prefix: string,
+  read: Reader<T>,
+  assign: (value: T) => void,
+): void {
+  const value = from[key];
+  if (value === undefined || value === null || value === '') return;
+  assign(read(value, prefix + key));
+}
+
+function mapping(value: unknown, path: string): Record<string, unknown> {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
+  throw new ConfigError(path || 'document', 'must be a mapping');
+}
+
+const text: Reader<string> = (value, path) => {
+  if (typeof value === 'string') return value;
+  throw new ConfigError(path, 'must be a string');
+};
+
+const texts: Reader<string[]> = (value, path) => {
+  if (!Array.isArray(value)) throw new ConfigError(path, 'must be a list of strings');
+  return value.map((item, index) => text(item, `${path}[${index}]`));
+};
+
+const port: Reader<number> = (value, path) => {
+  if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
+  throw new ConfigError(path, 'must be a port number');
+};
+
+const ipAddress: Reader<string> = (value, path) => {
+  const address = text(value, path);
+  if (parseIPv4(address) === undefined) throw new ConfigError(path, `"${address}" is not an IPv4 address`);
+  return address;
+};
+
+const hostName: Reader<string> = (value, path) => {
+  const name = text(value, path);
+  if (parseIPv4(name) !== undefined) throw new ConfigError(path, 'must not be an IP address');
+  if (!/^[a-zA-Z0-9]([-a-zA-Z0-9.]{0,251}[a-zA-Z0-9])?$/.test(name))
+    throw new ConfigError(path, `"${name}" is not a host name`);
+  return name;
+};
+
+const altNames: Reader<string[]> = (value, path) => {
+  const names = texts(value, path);
+  names.forEach((name, index) => {
+    if (
+      name === 'localhost' ||
+      name === '127.0.0.1' ||
+      /^(kubernetes|openshift)(\.default(\.svc(\.cluster\.local)?)?)?$/.test(name)
+    ) {
+      throw new ConfigError(`${path}[${index}]`, `"${name}" is served already and must not be listed`);
+    }
+  });
+  return names;
+};
+
+const networks: Reader<string[]> = (value, path) => {
+  const list = texts(value, path);
+  if (list.length !== 1) throw new ConfigError(path, 'must have one IPv4 network; dual stack is not supported yet');
+  list.forEach((item, index) => {
+    if (!parseNetwork(item))
+      throw new ConfigError(`${path}[${index}]`, `"${item}" is not an IPv4 network such as 10.43.0.0/16`);
+  });
+  return list;
+};
+
+const portRange: Reader<string> = (value, path) => {
+  const range = text(value, path);
+  const match = /^([0-9]{1,5})-([0-9]{1,5})$/.exec(range);
+  if (!match || Number(match[1]) < 1 || Number(match[1]) > Number(match[2]) || Number(match[2]) > 65_535) {
+    throw new ConfigError(path, `"${range}" is not a port range such as 30000-32767`);
+  }
+  return range;
+};
+
+function oneOf<T extends string>(allowed: readonly T[]): Reader<T> {
+  return (value, path) => {
+    const found = allowed.find((item) => item === value);
+    if (found === undefined) throw new ConfigError(path, `must be one of ${allowed.join(', ')}`);
+    return found;
+  };
+}
+
+function logLevel(value: string, warn: (line: string) => void): LogLevelName {
+  const found = logLevels.find((level) => level.toLowerCase() === value.toLowerCase());
+  if (!found) warn(`debugging.logLevel "${value}" is unknown; using Normal`);
+  return found ?? 'Normal';
+}

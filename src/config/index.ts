@@ -1,0 +1,7 @@
+export { type Budget, defaultBudget } from './budget.ts';
+export { type Config, type Derived, defaultConfig, derive, readConfig } from './config.ts';
+export { ConfigError } from './errors.ts';
+export { addressIn, formatIPv4, type Network, parseIPv4, parseNetwork } from './ip.ts';
+export { type ConfigSources, defaultSources, loadConfig } from './load.ts';
+export { type DataPaths, dataPaths, defaultDataDir } from './paths.ts';
+export { chooseProfile, identifyMachine, loadProfiles, type MachineIdentity, type Profile } from './profile.ts';
