@@ -3,10 +3,19 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ConfigError, chooseProfile, defaultConfig, derive, loadConfig, loadProfiles, readConfig } from './index.ts';
+import {
+  ConfigError,
+  chooseProfile,
+  defaultConfig,
+  derive,
+  loadConfig,
+  loadProfiles,
+  type MachineIdentity,
+  readConfig,
+} from './index.ts';
 import { parseProfile } from './profile.ts';
 
-const none = { dmiVendor: '', dmiProduct: '', compatible: [] };
+const none: MachineIdentity = { dmiVendor: '', dmiProduct: '', compatible: [] };
 const refuse = (line: string): never => assert.fail(line);
 
 test('an empty document gives the defaults', () => assert.deepEqual(readConfig({}, refuse), defaultConfig()));
@@ -79,8 +88,7 @@ test('addresses follow from the service network', () => {
 
 test('each board is recognised, and an unknown machine gets the small default', () => {
   const profiles = loadProfiles();
-  const board = (machine: Partial<typeof none & { compatible: string[] }>): string =>
-    chooseProfile(profiles, { ...none, ...machine }).board;
+  const board = (machine: Partial<MachineIdentity>): string => chooseProfile(profiles, { ...none, ...machine }).board;
   assert.equal(board({ dmiVendor: 'Intel(R) Client Systems', dmiProduct: 'NUC8i5BEH' }), 'nuc');
   assert.equal(board({ dmiVendor: 'Compulab', dmiProduct: 'fitlet2' }), 'fitlet2');
   assert.equal(board({ compatible: ['nvidia,p2771-0000', 'nvidia,tegra186'] }), 'jetson-tx2');

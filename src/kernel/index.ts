@@ -18,3 +18,4 @@ export {
   StatusError,
   type StatusReason,
 } from './status.ts';
+export { versionInfo } from './version.ts';

@@ -1,0 +1,18 @@
+/** A command line that cannot be carried out. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+}
+
+export const usage = `nanoshift: a Kubernetes node with its own control plane
+
+usage: nanoshift COMMAND [flags]
+
+  run           run the control plane until SIGINT or SIGTERM
+  version       print the version                 [-o yaml|json]
+  show-config   print the configuration           [-m effective|default]
+  help          print this text
+
+flags of run and show-config:
+  --config FILE       read FILE instead of /etc/microshift/config.yaml and config.d
+  --data-dir DIR      keep everything in DIR instead of /var/lib/microshift
+  --profile BOARD     use this hardware profile instead of recognising the board`;

@@ -1,0 +1,27 @@
+import { dataPaths, type Profile } from '../config/index.ts';
+
+/** Set in the environment of the process that `relaunch` makes, so that it happens once. */
+const marker = 'NANOSHIFT_LAUNCHED';
+
+/**
+ * Replaces this process by itself (same pid) with the profile's heap limit, the compile cache, and the allocator settings
+ * that keep resident memory down: all of them are read once, at the start of a process. Returns only in the new process.
+ */
+export function relaunch(profile: Profile, dataDir: string): void {
+  if (process.env[marker]) return;
+  const flags = [
+    `--max-old-space-size=${profile.budget.heapMib}`,
+    '--max-semi-space-size=4',
+    '--disable-warning=ExperimentalWarning',
+  ];
+  const environment: Record<string, string> = {
+    ...(process.env as Record<string, string>),
+    [marker]: '1',
+    NODE_COMPILE_CACHE: dataPaths(dataDir).compileCache,
+    MALLOC_ARENA_MAX: '1',
+    MALLOC_TRIM_THRESHOLD_: '131072',
+    MALLOC_MMAP_THRESHOLD_: '65536',
+    UWS_HTTP_MAX_HEADERS_SIZE: '65536',
+  };
+  process.execve?.(process.execPath, [process.execPath, ...flags, ...process.argv.slice(1)], environment);
+}
