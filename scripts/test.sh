@@ -9,6 +9,8 @@ missing=''
 need etcd || missing="$missing etcd-server"
 need ip || missing="$missing iproute2"
 need strace || missing="$missing strace"
+need rpmbuild || missing="$missing rpm"
+need cpio || missing="$missing cpio"
 if [ -n "$missing" ] && [ "$(id -u)" -eq 0 ] && need apt-get; then
   step 'reading the package lists' apt-get update -qq
   # shellcheck disable=SC2086

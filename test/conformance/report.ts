@@ -110,11 +110,11 @@ export function replaceSection(document: string, section: string, text: string):
 }
 
 export function junit(results: readonly SpecResult[]): string {
-  const escape = (text: string): string =>
+  const attribute = (text: string): string =>
     text.replace(/[<>&"]/g, (c) => ({ '<': '&lt;', '>': '&gt;', '&': '&amp;', '"': '&quot;' })[c] as string);
   const cases = results.map((result) => {
-    const head = `<testcase classname="${result.spec.sig}" name="${escape(result.spec.codename)}" time="${result.seconds.toFixed(1)}"`;
-    return result.passed ? `${head}/>` : `${head}><failure message="${escape(result.cause)}"/></testcase>`;
+    const head = `<testcase classname="${result.spec.sig}" name="${attribute(result.spec.codename)}" time="${result.seconds.toFixed(1)}"`;
+    return result.passed ? `${head}/>` : `${head}><failure message="${attribute(result.cause)}"/></testcase>`;
   });
   const failed = results.filter((result) => !result.passed).length;
   return `<testsuite name="conformance" tests="${results.length}" failures="${failed}">\n${cases.join('\n')}\n</testsuite>\n`;

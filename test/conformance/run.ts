@@ -172,7 +172,7 @@ async function makeNodes(kubeconfig: string): Promise<void> {
           type: 'Ready',
           status: 'True',
           reason: 'KubeletReady',
-          lastHeartbeatTime: new Date().toISOString().slice(0, 19) + 'Z',
+          lastHeartbeatTime: `${new Date().toISOString().slice(0, 19)}Z`,
         },
       ],
     };

@@ -31,7 +31,7 @@ export function apiRequest(kubeconfigPath: string, method: string, path: string,
         response.on('end', () => {
           const text = Buffer.concat(chunks).toString();
           if ((response.statusCode ?? 0) >= 400) reject(new Error(`${method} ${path}: ${response.statusCode} ${text}`));
-          else resolve(text === '' ? undefined : JSON.parse(text));
+          else resolve(text.startsWith('{') ? JSON.parse(text) : text);
         });
       },
     );
