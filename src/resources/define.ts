@@ -146,6 +146,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> extends R
   prepareForUpdate?(next: T, previous: T, context: HookContext): void;
   /** Checks beyond the generic ones of ObjectMeta. */
   validate?(object: T): Iterable<FieldError>;
+  /** Checks of a new object only; `validate(object)` has run. */
+  validateCreate?(object: T): Iterable<FieldError>;
   /** Checks of a change; `validate(next)` has run. */
   validateUpdate?(next: T, previous: T): Iterable<FieldError>;
   /** Name rule: default DNS subdomain. Returns messages. */
