@@ -158,6 +158,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> extends R
   gracePeriodSeconds?(object: T, requested: number | undefined): number | undefined;
   /** Side effects that need the API (ClusterIP, NodePort). Runs after validation; `undo` when the write fails. */
   allocate?(next: T, previous: T | undefined, context: HookContext): Promise<{ undo(): Promise<void> } | undefined>;
+  /** The object is asked to go but has to wait for finalizers (Namespace: status.phase). In place. */
+  markDeleting?(object: T): void;
   /** After a deletion is committed (release of IPs). */
   afterDelete?(object: T, context: HookContext): Promise<void>;
   /** A write that only moves heartbeats is soft. */
