@@ -1,0 +1,41 @@
+/** Controllers: each watches, plans and writes as a user of its own. */
+import type { UserInfo } from '../resources/define.ts';
+import { type NamespaceOptions, namespaceController } from './namespace/index.ts';
+import { type RootCaOptions, rootCaController } from './root-ca.ts';
+import type { Controller, ControllerEnv } from './runtime/index.ts';
+import { serviceAccountController } from './service-account.ts';
+
+export type { NamespacedResource } from './namespace/index.ts';
+export type { Controller, ControllerEnv } from './runtime/index.ts';
+
+export interface ControllersOptions extends ControllerEnv {
+  namespace: NamespaceOptions;
+  rootCa: RootCaOptions;
+}
+
+/** Starts all controllers. They wait for nothing and catch up by themselves when the API answers. */
+export function startControllers(options: ControllersOptions): { stop(): Promise<void> } {
+  const { clientFor, clock, log } = options;
+  const env = (name: string): ControllerEnv => ({ clientFor, clock, log: log.child(name) });
+  const controllers: Controller[] = [
+    namespaceController(env('namespace'), options.namespace),
+    serviceAccountController(env('service-account')),
+    rootCaController(env('root-ca'), options.rootCa),
+  ];
+  return {
+    async stop() {
+      await Promise.all(controllers.map((controller) => controller.stop()));
+    },
+  };
+}
+
+const components: ReadonlySet<string> = new Set(['kube-controller-manager', 'kube-scheduler', 'kube-proxy']);
+
+/** The user that a controller or component acts as, by the name it gives to `clientFor`. */
+export function controllerUser(name: string): UserInfo {
+  if (components.has(name)) return { name: `system:${name}`, groups: ['system:authenticated'] };
+  return {
+    name: `system:serviceaccount:kube-system:${name}`,
+    groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system', 'system:authenticated'],
+  };
+}

@@ -1,0 +1,103 @@
+import type { Clock, Logger, Timer } from '../../kernel/index.ts';
+
+/** What a sync says about its key: nothing more to do, or look again (backing off, but within `withinMs`). */
+export type SyncResult = { again: false } | { again: true; withinMs: number };
+
+export const done: SyncResult = { again: false };
+
+export interface WorkQueueOptions {
+  name: string;
+  clock: Clock;
+  log: Logger;
+  /** Keys that are synced at the same time. */
+  workers: number;
+  /** Keys that may wait. One more is dropped, and `overflowed` is called once the queue has run empty. */
+  limit: number;
+  sync(key: string): Promise<SyncResult>;
+  overflowed(): void;
+}
+
+const firstBackoffMs = 5;
+const firstLookMs = 100;
+const maxBackoffMs = 60_000;
+
+/**
+ * Keys to sync. A key waits at most once and is never synced twice at the same time; added while it is being synced, it
+ * is synced once more afterwards. A failed key comes back after 5 ms, then twice as long each time, at most a minute.
+ */
+export class WorkQueue {
+  readonly #options: WorkQueueOptions;
+  /** In order of arrival. */
+  readonly #waiting = new Set<string>();
+  readonly #running = new Map<string, Promise<void>>();
+  /** Keys to look at later. */
+  readonly #timers = new Map<string, Timer>();
+  /** Looks in a row that did not settle a key. */
+  readonly #tries = new Map<string, number>();
+  #dropped = false;
+  #stopped = false;
+
+  constructor(options: WorkQueueOptions) {
+    this.#options = options;
+  }
+
+  add(key: string): void {
+    if (this.#stopped || this.#waiting.has(key)) return;
+    if (this.#waiting.size >= this.#options.limit) {
+      this.#dropped = true;
+      return;
+    }
+    this.#timers.get(key)?.cancel();
+    this.#timers.delete(key);
+    this.#waiting.add(key);
+    this.#fill();
+  }
+
+  /** Takes no more keys and resolves when the running syncs have ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+    this.#waiting.clear();
+    await Promise.all(this.#running.values());
+  }
+
+  #fill(): void {
+    for (const key of this.#waiting) {
+      if (this.#running.size >= this.#options.workers) return;
+      if (this.#running.has(key)) continue;
+      this.#waiting.delete(key);
+      this.#running.set(key, this.#run(key));
+    }
+    if (this.#waiting.size > 0 || this.#running.size > 0 || !this.#dropped) return;
+    this.#dropped = false;
+    this.#options.overflowed();
+  }
+
+  async #run(key: string): Promise<void> {
+    try {
+      const result = await this.#options.sync(key);
+      if (result.again) this.#later(key, firstLookMs, result.withinMs);
+      else this.#tries.delete(key);
+    } catch (error) {
+      const { log, name } = this.#options;
+      log.warn('sync failed', { controller: name, key, error: String(error) });
+      this.#later(key, firstBackoffMs, maxBackoffMs);
+    }
+    this.#running.delete(key);
+    if (!this.#stopped) this.#fill();
+  }
+
+  #later(key: string, firstMs: number, maxMs: number): void {
+    if (this.#stopped) return;
+    const tries = this.#tries.get(key) ?? 0;
+    this.#tries.set(key, tries + 1);
+    const delayMs = Math.min(firstMs * 2 ** Math.min(tries, 30), maxMs);
+    this.#timers.get(key)?.cancel();
+    const fire = (): void => {
+      this.#timers.delete(key);
+      this.add(key);
+    };
+    this.#timers.set(key, this.#options.clock.after(delayMs, fire));
+  }
+}
