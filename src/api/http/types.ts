@@ -15,6 +15,19 @@ export interface HttpServerOptions {
   /** Bytes that may wait in user space for one slow response before `write` asks to stop. */
   writeBufferLimitBytes: number;
   idleTimeoutMs: number;
+  /** Connections at once; further ones are closed at once. Default 10,000. */
+  connectionLimit?: number;
+  /** Certificates chosen by server name (SNI); `certFile` serves all other names, and addresses. */
+  serverNames?: readonly ServerNameCertificate[];
+}
+
+export const defaultConnectionLimit = 10_000;
+
+/** A certificate of its own for clients that ask for one of `names`. `*.` may stand for one label. */
+export interface ServerNameCertificate {
+  names: readonly string[];
+  certFile: string;
+  keyFile: string;
 }
 
 export interface HttpServer {
@@ -22,7 +35,7 @@ export interface HttpServer {
   /** Resolves with the real port; rejects with `PortInUseError` when it is taken. */
   listen(): Promise<{ port: number }>;
   /** New connections get the new certificate; established ones go on. */
-  reloadCertificate(certFile: string, keyFile: string): Promise<void>;
+  reloadCertificate(certFile: string, keyFile: string, serverNames?: readonly ServerNameCertificate[]): Promise<void>;
   /** Stops listening, lets running requests end for `graceMs`, then cuts. */
   close(graceMs: number): Promise<void>;
 }
@@ -53,11 +66,18 @@ export interface HttpResponse {
   /** True once the client has gone or the response has ended. Every other call is then a no-op. */
   readonly closed: boolean;
   onClosed(callback: () => void): void;
-  /** Whole answer at once. `body` may be a view that is valid only during this call: the adapter copies if its engine does not. */
+  /**
+   * Whole answer at once. Content-Length, Date, Connection and Transfer-Encoding are the adapter's (but a HEAD answer
+   * may state the Content-Length). `body` may be a view that is valid only during this call: the adapter copies if its
+   * engine does not.
+   */
   send(status: number, headers: Headers, body: Uint8Array | string): void;
-  /** Starts a chunked answer. */
+  /** Starts a chunked answer. The headers go out at once, even when nothing is written yet. */
   begin(status: number, headers: Headers): void;
-  /** False = buffered in user space: write no more until `onDrain`. Bytes are copied if needed. */
+  /**
+   * False = buffered in user space: write no more until `onDrain`. Bytes are copied if needed. Who goes on writing
+   * far beyond the limit is cut off.
+   */
   write(chunk: Uint8Array | string): boolean;
   onDrain(callback: () => void): void;
   end(): void;
@@ -69,8 +89,10 @@ export interface HttpResponse {
 
 export type Headers = readonly (readonly [string, string])[];
 
+/** `close` is called once, last. What a handler throws is logged and closes the socket with 1011. */
 export interface WebSocketHandlers {
   open?(socket: WebSocketConnection): void;
+  /** `data` is a copy of its own. */
   message(socket: WebSocketConnection, data: Uint8Array, binary: boolean): void;
   drain?(socket: WebSocketConnection): void;
   close(code: number, reason: string): void;
