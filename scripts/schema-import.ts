@@ -77,7 +77,15 @@ function fieldLine(row: Row, types: TypeResolver, defaults: ReadonlyMap<string, 
   const list = type.startsWith('[') ? [row['listType'], row['listMapKeys']].filter(Boolean).join(':') : '';
   const patch = [row['patchStrategy'], row['patchMergeKey']].filter(Boolean).join(':');
   const fallback = defaults.get(`${pkg}.${row['struct']}.${row['jsonName']}`) ?? '';
-  return [inline ? '>' : row['jsonName'], row['protoTag'], type, flagsOf(row, Boolean(list)), list, patch, fallback]
+  return [
+    inline ? `>${row['goName']}` : row['jsonName'],
+    row['protoTag'],
+    type,
+    flagsOf(row, Boolean(list)),
+    list,
+    patch,
+    fallback,
+  ]
     .join('\t')
     .trimEnd();
 }

@@ -1,5 +1,6 @@
 export type { Codec, Decoded, DecodeOptions, FieldProblem, MessageName } from './codec.ts';
 export { CodecError } from './codec.ts';
+export { type Envelope, hasEnvelope, protobufMagic, unwrapEnvelope, wrapEnvelope } from './envelope.ts';
 export type { FieldModel, MessageModel, ScalarKind, Schema, TypeModel } from './model.ts';
 export { messageOf, packageOf } from './names.ts';
 export type {
@@ -10,4 +11,5 @@ export type {
   ObjectMeta,
   OwnerReference,
 } from './object.ts';
+export { referenceCodec } from './reference-codec.ts';
 export { goTypeOf, schema } from './schema.ts';

@@ -12,7 +12,7 @@ import type { MessageName } from './codec.ts';
  * | time, microTime | message { 1 int64 seconds, 2 int32 nanos }; a zero time is the empty message, else both are written |
  * | duration | message { 1 int64 nanoseconds } |
  * | intOrString | message { 1 int64 type (0 int, 1 string), 2 int32, 3 string }, all three always written |
- * | rawExtension, fieldsV1, json | message { 1 bytes raw JSON }, left out when null |
+ * | rawExtension, fieldsV1, json | message { 1 bytes raw JSON without white space between tokens; absent when null } |
  * | schemaOrArray | message { 1 JSONSchemaProps, 2 repeated JSONSchemaProps } |
  * | schemaOrBool | message { 1 bool, always written; 2 JSONSchemaProps } |
  * | schemaOrStringArray | message { 1 JSONSchemaProps, 2 repeated string } |
@@ -45,6 +45,8 @@ export interface FieldModel {
    * wire. Empty: JSON only (`kind` and `apiVersion` of kinds; everything in a Table).
    */
   wire: readonly number[];
+  /** Go names of the inlined structs on the way: Go's error texts name them. Absent when there are none. */
+  embedded?: readonly string[];
   pointer: boolean;
   /** Left out of JSON when nil, false, 0, '' or without elements. Says nothing for messages and times that are not pointers. */
   omitEmpty: boolean;

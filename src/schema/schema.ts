@@ -28,6 +28,12 @@ const namedKinds: ReadonlySet<string> = new Set<NamedKind>([
   'json',
 ]);
 
+/** Where a field stands within inlined structs. */
+interface Nesting {
+  wire: readonly number[];
+  embedded: readonly string[];
+}
+
 /** The field tables, read lazily: one scan finds where each message begins, a model is built when first asked for. */
 class TableSchema implements Schema {
   readonly #table: string;
@@ -82,7 +88,7 @@ class TableSchema implements Schema {
   #build(name: MessageName): MessageModel {
     const { head, rows } = this.#block(name);
     const isKind = head.includes('kind');
-    const fields = [...(isKind ? typeMetaFields : []), ...this.#fields(name, rows, [])];
+    const fields = [...(isKind ? typeMetaFields : []), ...this.#fields(name, rows, { wire: [], embedded: [] })];
     return {
       name,
       isKind,
@@ -92,23 +98,27 @@ class TableSchema implements Schema {
     };
   }
 
-  #fields(owner: MessageName, rows: readonly string[], outer: readonly number[]): FieldModel[] {
+  #fields(owner: MessageName, rows: readonly string[], outer: Nesting): FieldModel[] {
     const pkg = owner.slice(0, owner.lastIndexOf('.'));
     return rows.flatMap((row) => {
       const [json, tag, type, flags = '', list = '', patch = '', fallback = ''] = row.split('\t');
-      const wire = tag ? [...outer, Number(tag)] : [];
-      if (json === '>') {
+      const wire = tag ? [...outer.wire, Number(tag)] : [];
+      if (json!.startsWith('>')) {
         const inlined = qualify(pkg, type!);
-        return this.#fields(inlined, this.#block(inlined).rows, wire);
+        return this.#fields(inlined, this.#block(inlined).rows, {
+          wire,
+          embedded: [...outer.embedded, json!.slice(1)],
+        });
       }
-      return [this.#field(json!, parseType(pkg, type!), wire, { flags, list, patch, fallback, type: type! })];
+      const place = { wire, embedded: outer.embedded };
+      return [this.#field(json!, parseType(pkg, type!), place, { flags, list, patch, fallback, type: type! })];
     });
   }
 
   #field(
     json: string,
     type: TypeModel,
-    wire: readonly number[],
+    place: Nesting,
     cells: { flags: string; list: string; patch: string; fallback: string; type: string },
   ): FieldModel {
     const [listType, listMapKeys] = cells.list.split(':');
@@ -117,7 +127,8 @@ class TableSchema implements Schema {
     return {
       json,
       type,
-      wire,
+      wire: place.wire,
+      ...(place.embedded.length > 0 && { embedded: place.embedded }),
       pointer: cells.flags.includes('p'),
       omitEmpty: cells.flags.includes('e'),
       omitZero: cells.flags.includes('z'),

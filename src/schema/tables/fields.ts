@@ -122,7 +122,7 @@ applyConfiguration	3	ApplyConfiguration	pe
 jsonPatch	4	JSONPatch	pe
 #admissionregistration/v1.NamedRuleWithOperations atomic
 resourceNames	1	[]string	e	atomic
->	2	RuleWithOperations	r
+>RuleWithOperations	2	RuleWithOperations	r
 #admissionregistration/v1.ParamKind atomic
 apiVersion	1	string	e
 kind	2	string	e
@@ -138,7 +138,7 @@ resources	3	[]string	e	atomic
 scope	4	string:admissionregistration/v1.ScopeType	pe
 #admissionregistration/v1.RuleWithOperations
 operations	1	[]string:admissionregistration/v1.OperationType	e	atomic
->	2	Rule	r
+>Rule	2	Rule	r
 #admissionregistration/v1.ServiceReference
 namespace	1	string	r
 name	2	string	r
@@ -252,7 +252,7 @@ applyConfiguration	3	ApplyConfiguration	pe
 jsonPatch	4	JSONPatch	pe
 #admissionregistration/v1alpha1.NamedRuleWithOperations atomic
 resourceNames	1	[]string	e	atomic
->	2	admissionregistration/v1.RuleWithOperations	r
+>RuleWithOperations	2	admissionregistration/v1.RuleWithOperations	r
 #admissionregistration/v1alpha1.ParamKind atomic
 apiVersion	1	string	e
 kind	2	string	e
@@ -369,7 +369,7 @@ applyConfiguration	3	ApplyConfiguration	pe
 jsonPatch	4	JSONPatch	pe
 #admissionregistration/v1beta1.NamedRuleWithOperations atomic
 resourceNames	1	[]string	e	atomic
->	2	admissionregistration/v1.RuleWithOperations	r
+>RuleWithOperations	2	admissionregistration/v1.RuleWithOperations	r
 #admissionregistration/v1beta1.ParamKind atomic
 apiVersion	1	string	e
 kind	2	string	e
@@ -2018,10 +2018,10 @@ immutable	4	bool	pe
 data	2	{}string	e
 binaryData	3	{}bytes	e
 #core/v1.ConfigMapEnvSource
->	1	LocalObjectReference	r
+>LocalObjectReference	1	LocalObjectReference	r
 optional	2	bool	pe
 #core/v1.ConfigMapKeySelector atomic
->	1	LocalObjectReference	r
+>LocalObjectReference	1	LocalObjectReference	r
 key	2	string	r
 optional	3	bool	pe
 #core/v1.ConfigMapList kind
@@ -2034,11 +2034,11 @@ uid	3	string:types.UID	e
 resourceVersion	4	string	e
 kubeletConfigKey	5	string	r
 #core/v1.ConfigMapProjection
->	1	LocalObjectReference	r
+>LocalObjectReference	1	LocalObjectReference	r
 items	2	[]KeyToPath	e	atomic
 optional	4	bool	pe
 #core/v1.ConfigMapVolumeSource
->	1	LocalObjectReference	r
+>LocalObjectReference	1	LocalObjectReference	r
 items	2	[]KeyToPath	e	atomic
 defaultMode	3	int32	pe
 optional	4	bool	pe
@@ -2175,7 +2175,7 @@ configMapKeyRef	3	ConfigMapKeySelector	pe
 secretKeyRef	4	SecretKeySelector	pe
 fileKeyRef	5	FileKeySelector	pe
 #core/v1.EphemeralContainer
->	1	EphemeralContainerCommon	r
+>EphemeralContainerCommon	1	EphemeralContainerCommon	r
 targetContainerName	2	string	e
 #core/v1.EphemeralContainerCommon
 name	1	string	r
@@ -2565,7 +2565,7 @@ storageos	21	StorageOSPersistentVolumeSource	pe
 csi	22	CSIPersistentVolumeSource	pe
 #core/v1.PersistentVolumeSpec
 capacity	1	{=core/v1.ResourceList}quantity	e
->	2	PersistentVolumeSource	r
+>PersistentVolumeSource	2	PersistentVolumeSource	r
 accessModes	3	[]string:core/v1.PersistentVolumeAccessMode	e	atomic
 claimRef	4	ObjectReference	peg
 persistentVolumeReclaimPolicy	5	string:core/v1.PersistentVolumeReclaimPolicy	e
@@ -2785,7 +2785,7 @@ message	4	string	e
 weight	1	int32	r
 preference	2	NodeSelectorTerm	r
 #core/v1.Probe
->	1	ProbeHandler	r
+>ProbeHandler	1	ProbeHandler	r
 initialDelaySeconds	2	int32	e
 timeoutSeconds	3	int32	e
 periodSeconds	4	int32	e
@@ -2929,17 +2929,17 @@ data	2	{}bytes	e
 stringData	4	{}string	e
 type	3	string:core/v1.SecretType	e
 #core/v1.SecretEnvSource
->	1	LocalObjectReference	r
+>LocalObjectReference	1	LocalObjectReference	r
 optional	2	bool	pe
 #core/v1.SecretKeySelector atomic
->	1	LocalObjectReference	r
+>LocalObjectReference	1	LocalObjectReference	r
 key	2	string	r
 optional	3	bool	pe
 #core/v1.SecretList kind
 metadata	1	meta/v1.ListMeta	e
 items	2	[]Secret	r
 #core/v1.SecretProjection
->	1	LocalObjectReference	r
+>LocalObjectReference	1	LocalObjectReference	r
 items	2	[]KeyToPath	e	atomic
 optional	4	bool	pe
 #core/v1.SecretReference atomic
@@ -3075,7 +3075,7 @@ name	3	string	r
 namespace	4	string	pe
 #core/v1.Volume
 name	1	string	r
->	2	VolumeSource	r
+>VolumeSource	2	VolumeSource	r
 #core/v1.VolumeDevice
 name	1	string	r
 devicePath	2	string	r
@@ -3367,7 +3367,7 @@ protocol	2	string:core/v1.Protocol	r
 error	3	string	pe
 #extensions/v1beta1.IngressRule
 host	1	string	e
->	2	IngressRuleValue
+>IngressRuleValue	2	IngressRuleValue
 #extensions/v1beta1.IngressRuleValue
 http	1	HTTPIngressRuleValue	pe
 #extensions/v1beta1.IngressSpec
@@ -4065,7 +4065,7 @@ protocol	2	string:core/v1.Protocol	r
 error	3	string	pe
 #networking/v1.IngressRule
 host	1	string	e
->	2	IngressRuleValue
+>IngressRuleValue	2	IngressRuleValue
 #networking/v1.IngressRuleValue
 http	1	HTTPIngressRuleValue	pe
 #networking/v1.IngressServiceBackend
@@ -4177,7 +4177,7 @@ protocol	2	string:core/v1.Protocol	r
 error	3	string	pe
 #networking/v1beta1.IngressRule
 host	1	string	e
->	2	IngressRuleValue
+>IngressRuleValue	2	IngressRuleValue
 #networking/v1beta1.IngressRuleValue
 http	1	HTTPIngressRuleValue	pe
 #networking/v1beta1.IngressSpec
@@ -4279,10 +4279,10 @@ labels	2	[]meta/v1.LabelSelector	r
 #openshift/authorization/v1.IsPersonalSubjectAccessReview kind
 #openshift/authorization/v1.LocalResourceAccessReview kind
 metadata	2	meta/v1.ObjectMeta	e
->	1	Action	r
+>Action	1	Action	r
 #openshift/authorization/v1.LocalSubjectAccessReview kind
 metadata	5	meta/v1.ObjectMeta	e
->	1	Action	r
+>Action	1	Action	r
 user	2	string	r
 groups	3	[]string	r
 scopes	4	[openshift/authorization/v1.OptionalScopes]string	r
@@ -4307,7 +4307,7 @@ resourceNames	5	[]string	e
 nonResourceURLs	6	[]string	e
 #openshift/authorization/v1.ResourceAccessReview kind
 metadata	2	meta/v1.ObjectMeta	e
->	1	Action	r
+>Action	1	Action	r
 #openshift/authorization/v1.ResourceAccessReviewResponse kind
 namespace	1	string	e
 users	2	[]string	r
@@ -4352,7 +4352,7 @@ serviceaccounts	1	[]ServiceAccountReference	r
 namespaces	2	[]string	r
 #openshift/authorization/v1.SubjectAccessReview kind
 metadata	5	meta/v1.ObjectMeta	e
->	1	Action	r
+>Action	1	Action	r
 user	2	string	r
 groups	3	[]string	r
 scopes	4	[openshift/authorization/v1.OptionalScopes]string	r
@@ -4536,7 +4536,7 @@ forbiddenSysctls	25	[]string	e	atomic
 metadata	1	meta/v1.ListMeta	e
 items	2	[]SecurityContextConstraints	r
 #openshift/security/v1.ServiceAccountPodSecurityPolicyReviewStatus
->	1	PodSecurityPolicySubjectReviewStatus	r
+>PodSecurityPolicySubjectReviewStatus	1	PodSecurityPolicySubjectReviewStatus	r
 name	2	string	r
 #openshift/security/v1.SupplementalGroupsStrategyOptions
 type	1	string:openshift/security/v1.SupplementalGroupsStrategyType	e
@@ -4765,7 +4765,7 @@ nodeAllocatableResourceMappings	13	{core/v1.ResourceName}NodeAllocatableResource
 #resource/v1.DeviceAllocationConfiguration
 source	1	string:resource/v1.AllocationConfigSource	r
 requests	2	[]string	e	atomic
->	3	DeviceConfiguration	r
+>DeviceConfiguration	3	DeviceConfiguration	r
 #resource/v1.DeviceAllocationResult
 results	1	[]DeviceRequestAllocationResult	e	atomic
 config	2	[]DeviceAllocationConfiguration	e	atomic
@@ -4787,12 +4787,12 @@ constraints	2	[]DeviceConstraint	e	atomic
 config	3	[]DeviceClaimConfiguration	e	atomic
 #resource/v1.DeviceClaimConfiguration
 requests	1	[]string	e	atomic
->	2	DeviceConfiguration	r
+>DeviceConfiguration	2	DeviceConfiguration	r
 #resource/v1.DeviceClass kind
 metadata	1	meta/v1.ObjectMeta	e
 spec	2	DeviceClassSpec	r
 #resource/v1.DeviceClassConfiguration
->	1	DeviceConfiguration	r
+>DeviceConfiguration	1	DeviceConfiguration	r
 #resource/v1.DeviceClassList kind
 metadata	1	meta/v1.ListMeta	e
 items	2	[]DeviceClass	r
@@ -5008,7 +5008,7 @@ basic	2	BasicDevice	pe
 #resource/v1beta1.DeviceAllocationConfiguration
 source	1	string:resource/v1beta1.AllocationConfigSource	r
 requests	2	[]string	e	atomic
->	3	DeviceConfiguration	r
+>DeviceConfiguration	3	DeviceConfiguration	r
 #resource/v1beta1.DeviceAllocationResult
 results	1	[]DeviceRequestAllocationResult	e	atomic
 config	2	[]DeviceAllocationConfiguration	e	atomic
@@ -5030,12 +5030,12 @@ constraints	2	[]DeviceConstraint	e	atomic
 config	3	[]DeviceClaimConfiguration	e	atomic
 #resource/v1beta1.DeviceClaimConfiguration
 requests	1	[]string	e	atomic
->	2	DeviceConfiguration	r
+>DeviceConfiguration	2	DeviceConfiguration	r
 #resource/v1beta1.DeviceClass kind
 metadata	1	meta/v1.ObjectMeta	e
 spec	2	DeviceClassSpec	r
 #resource/v1beta1.DeviceClassConfiguration
->	1	DeviceConfiguration	r
+>DeviceConfiguration	1	DeviceConfiguration	r
 #resource/v1beta1.DeviceClassList kind
 metadata	1	meta/v1.ListMeta	e
 items	2	[]DeviceClass	r
@@ -5196,7 +5196,7 @@ nodeAllocatableResourceMappings	13	{core/v1.ResourceName}NodeAllocatableResource
 #resource/v1beta2.DeviceAllocationConfiguration
 source	1	string:resource/v1beta2.AllocationConfigSource	r
 requests	2	[]string	e	atomic
->	3	DeviceConfiguration	r
+>DeviceConfiguration	3	DeviceConfiguration	r
 #resource/v1beta2.DeviceAllocationResult
 results	1	[]DeviceRequestAllocationResult	e	atomic
 config	2	[]DeviceAllocationConfiguration	e	atomic
@@ -5218,12 +5218,12 @@ constraints	2	[]DeviceConstraint	e	atomic
 config	3	[]DeviceClaimConfiguration	e	atomic
 #resource/v1beta2.DeviceClaimConfiguration
 requests	1	[]string	e	atomic
->	2	DeviceConfiguration	r
+>DeviceConfiguration	2	DeviceConfiguration	r
 #resource/v1beta2.DeviceClass kind
 metadata	1	meta/v1.ObjectMeta	e
 spec	2	DeviceClassSpec	r
 #resource/v1beta2.DeviceClassConfiguration
->	1	DeviceConfiguration	r
+>DeviceConfiguration	1	DeviceConfiguration	r
 #resource/v1beta2.DeviceClassList kind
 metadata	1	meta/v1.ListMeta	e
 items	2	[]DeviceClass	r
