@@ -1,6 +1,6 @@
 /** Which fields differ between two objects, as structured-merge-diff tells it. */
 import { type FieldSet, leaf, makeNode, withSelf } from './field-set.ts';
-import { deepEqual, isEmptyMap, isMap, type JsonMap, own } from './json-map.ts';
+import { deepEqual, isEmptyMap, isMap, type JsonMap, own } from '../patch/index.ts';
 import type { AnyType, ListType, MergeType } from './merge-type.ts';
 import { compareElements, fieldElement, keyElement, type PathElement, valueElement } from './path-element.ts';
 

@@ -2,7 +2,7 @@
 import type { KubeObject } from '../../schema/index.ts';
 import type { Delta } from './compare.ts';
 import { difference, emptySet, type FieldSet } from './field-set.ts';
-import { isMap, type JsonMap } from './json-map.ts';
+import { isMap, type JsonMap } from '../patch/index.ts';
 import type { MergeType } from './merge-type.ts';
 import { toFieldSet, validate } from './typed.ts';
 

@@ -1,6 +1,6 @@
 /** Who owns what: metadata.managedFields, read into entries that the update and apply operations change. */
 import type { ManagedFieldsEntry } from '../../schema/index.ts';
-import { deepEqual, isMap } from './json-map.ts';
+import { deepEqual, isMap } from '../patch/index.ts';
 import { emptySet, type FieldSet, isEmpty, parseFieldSet, union } from './field-set.ts';
 import { compareText } from './path-element.ts';
 

@@ -2,7 +2,7 @@
 import { compareElements, fieldElement, type PathElement, printElement } from './path-element.ts';
 import { listElement, TypedError } from './compare.ts';
 import { type FieldSet, isMember, leaf, makeNode, withSelf } from './field-set.ts';
-import { isEmptyMap, isMap, type JsonMap, own, setOwn } from './json-map.ts';
+import { goPrint, goSyntax, goType, isEmptyMap, isMap, type JsonMap, own, setOwn } from '../patch/index.ts';
 import type { ListType, MergeType, ScalarType } from './merge-type.ts';
 
 /** The type of a field of a map-like value; undefined = not declared. */
@@ -91,31 +91,7 @@ function mapProblems(type: MergeType, map: JsonMap, path: string): string[] {
   return problems;
 }
 
-const goType = (value: unknown): string => {
-  if (typeof value === 'string') return 'string';
-  if (typeof value === 'boolean') return 'bool';
-  return Array.isArray(value) ? '[]interface {}' : 'map[string]interface {}';
-};
-
 const print = (value: unknown): string => `&{${goPrint(value)}}`;
-
-/** Go's %v of plain JSON. */
-function goPrint(value: unknown): string {
-  if (value === null) return '<nil>';
-  if (Array.isArray(value)) return `[${value.map(goPrint).join(' ')}]`;
-  if (!isMap(value)) return String(value);
-  const names = Object.keys(value).sort();
-  return `map[${names.map((name) => `${name}:${goPrint(value[name])}`).join(' ')}]`;
-}
-
-/** Go's %#v of plain JSON. */
-function goSyntax(value: unknown): string {
-  if (value === null) return 'interface {}(nil)';
-  if (Array.isArray(value)) return `[]interface {}{${value.map(goSyntax).join(', ')}}`;
-  if (!isMap(value)) return typeof value === 'string' ? JSON.stringify(value) : String(value);
-  const names = Object.keys(value).sort();
-  return `map[string]interface {}{${names.map((name) => `${JSON.stringify(name)}:${goSyntax(value[name])}`).join(', ')}}`;
-}
 
 // --- set of fields ----------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@ import type { KubeObject, ManagedFieldsEntry, MessageName } from '../../schema/i
 import { formatTime } from '../../kernel/index.ts';
 import { compareObjects, TypedError } from './compare.ts';
 import { difference, emptySet, type FieldSet, isEmpty, union } from './field-set.ts';
-import { isMap, type JsonMap } from './json-map.ts';
+import { isMap, type JsonMap } from '../patch/index.ts';
 import {
   capManagers,
   identifierOf,
