@@ -138,6 +138,9 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> extends R
   /** Fields an apply on the main resource does not own (status) are in `statusFields`; default ['status'] if there is a status subresource. */
   statusFields?: readonly string[];
 
+  /** A new object keeps the status that the client gave it (Node: kubelets register with one). */
+  keepsStatusOnCreate?: boolean;
+
   /** Conditional defaults, after the table's constant ones. Changes the object in place. */
   default?(object: T): void;
   /** Strategy: what clients may not set, and what the server fills in. In place. Status has been cleared already. */
