@@ -1,16 +1,20 @@
 /** Controllers: each watches, plans and writes as a user of its own. */
 import type { UserInfo } from '../resources/define.ts';
+import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
+import { type KubernetesServiceOptions, kubernetesServiceController } from './kubernetes-service.ts';
 import { type NamespaceOptions, namespaceController } from './namespace/index.ts';
 import { type RootCaOptions, rootCaController } from './root-ca.ts';
 import type { Controller, ControllerEnv } from './runtime/index.ts';
 import { serviceAccountController } from './service-account.ts';
 
+export type { KubernetesServiceOptions } from './kubernetes-service.ts';
 export type { NamespacedResource } from './namespace/index.ts';
 export type { Controller, ControllerEnv } from './runtime/index.ts';
 
 export interface ControllersOptions extends ControllerEnv {
   namespace: NamespaceOptions;
   rootCa: RootCaOptions;
+  kubernetesService: KubernetesServiceOptions;
 }
 
 /** Starts all controllers. They wait for nothing and catch up by themselves when the API answers. */
@@ -21,6 +25,8 @@ export function startControllers(options: ControllersOptions): { stop(): Promise
     namespaceController(env('namespace'), options.namespace),
     serviceAccountController(env('service-account')),
     rootCaController(env('root-ca'), options.rootCa),
+    kubernetesServiceController(env('kubernetes-service'), options.kubernetesService),
+    clusterRoleAggregationController(env('cluster-role-aggregation')),
   ];
   return {
     async stop() {
@@ -31,11 +37,14 @@ export function startControllers(options: ControllersOptions): { stop(): Promise
 
 const components: ReadonlySet<string> = new Set(['kube-controller-manager', 'kube-scheduler', 'kube-proxy']);
 
+const everyoneKnown = 'system:authenticated';
+
 /** The user that a controller or component acts as, by the name it gives to `clientFor`. */
 export function controllerUser(name: string): UserInfo {
-  if (components.has(name)) return { name: `system:${name}`, groups: ['system:authenticated'] };
+  if (name === 'apiserver') return { name: 'system:apiserver', groups: ['system:masters', everyoneKnown] };
+  if (components.has(name)) return { name: `system:${name}`, groups: [everyoneKnown] };
   return {
     name: `system:serviceaccount:kube-system:${name}`,
-    groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system', 'system:authenticated'],
+    groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system', everyoneKnown],
   };
 }

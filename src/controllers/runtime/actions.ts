@@ -5,15 +5,25 @@ import type { KubeObject } from '../../schema/object.ts';
 /** What a plan asks for. */
 export type Action =
   | { do: 'create'; ref: ResourceRef; object: KubeObject }
-  | { do: 'update'; ref: ResourceRef; object: KubeObject; subresource?: string };
+  | { do: 'update'; ref: ResourceRef; object: KubeObject; subresource?: string }
+  | { do: 'delete'; ref: ResourceRef; object: KubeObject };
 
 /** Carries out what a plan asks for, in order. */
 export async function carryOut(client: Client, actions: readonly Action[]): Promise<void> {
   for (const action of actions) {
     const { ref, object } = action;
-    const { namespace } = object.metadata;
-    if (action.do === 'create') await client.create(ref, object, namespace ? { namespace } : {});
-    else await client.update(ref, object, action.subresource ? { subresource: action.subresource } : {});
+    const { name = '', namespace, uid } = object.metadata;
+    const scope = namespace ? { namespace } : {};
+    switch (action.do) {
+      case 'create':
+        await client.create(ref, object, scope);
+        break;
+      case 'update':
+        await client.update(ref, object, action.subresource ? { subresource: action.subresource } : {});
+        break;
+      case 'delete':
+        await client.delete(ref, name, { ...scope, ...(uid && { preconditions: { uid } }) });
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 /** What a cluster holds before anyone uses it. Done at every start; writes only what is missing or out of date. */
+import { reconcilePolicy } from '../../api/authz/index.ts';
 import type { Client, ResourceRef } from '../../client/types.ts';
 import { type Clock, isReason, type Logger } from '../../kernel/index.ts';
 import { semanticEqual } from '../../resources/shared/equal.ts';
@@ -6,9 +7,7 @@ import type { ConfigMap } from '../../resources/typings/core.ts';
 import type { PriorityClass } from '../../resources/typings/scheduling.ts';
 import type { KubeObject } from '../../schema/object.ts';
 import { autoUpdateKey, flowSchemas, mandatory, priorityLevels } from './flow-control.ts';
-import { type BootstrapPolicy, bootstrapPolicy } from './rbac-policy.ts';
-
-export { type BootstrapPolicy, bootstrapPolicy } from './rbac-policy.ts';
+import { bootstrapPolicy } from './rbac-policy.ts';
 
 /** How extension API servers recognise users whom this server has authenticated. */
 export interface AuthenticationInfo {
@@ -22,8 +21,6 @@ export interface BootstrapOptions {
   client: Client;
   clock: Clock;
   log: Logger;
-  /** Brings the stored RBAC objects up to the policy; returns the number of writes. */
-  reconcileRbac(client: Client, policy: BootstrapPolicy): Promise<number>;
   authentication: AuthenticationInfo;
 }
 
@@ -40,7 +37,7 @@ export async function bootstrap(options: BootstrapOptions): Promise<number> {
   const beganMs = clock.monotonicMs();
   const made = await ensureAll(client, namespaces, systemNamespaces.map(namespaceOf), keep);
   const writes = await Promise.all([
-    options.reconcileRbac(client, bootstrapPolicy()),
+    reconcilePolicy(client, bootstrapPolicy()),
     ensureAll(client, priorityClasses, systemPriorityClasses(), keep),
     ensureAll(client, flow('prioritylevelconfigurations'), priorityLevels(), updateSpec),
     ensureAll(client, flow('flowschemas'), flowSchemas(), updateSpec),

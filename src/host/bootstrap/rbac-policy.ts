@@ -3,14 +3,7 @@
  * rbac-policy.json. There a rule is `verbs|groups|resources` or `verbs|groups|resources|names`, and `verbs|paths`
  * outside the resource tree; a subject is `Kind name` or `ServiceAccount namespace/name`.
  */
-import type {
-  ClusterRole,
-  ClusterRoleBinding,
-  PolicyRule,
-  Role,
-  RoleBinding,
-  Subject,
-} from '../../resources/typings/rbac.ts';
+import type { BindingObject, PolicyRule, RbacPolicy, RoleObject, Subject } from '../../api/authz/index.ts';
 import type { ObjectMeta } from '../../schema/object.ts';
 import policy from './rbac-policy.json' with { type: 'json' };
 
@@ -55,7 +48,7 @@ function unfoldSubject(text: string): Subject {
   return { kind, namespace, name };
 }
 
-function unfoldRoles(kind: string, roles: Record<string, ShortRole>, namespace = ''): ClusterRole[] {
+function unfoldRoles(kind: string, roles: Record<string, ShortRole>, namespace = ''): RoleObject[] {
   return Object.entries(roles).map(([name, { into, collects, rules = [] }]) => ({
     apiVersion,
     kind,
@@ -72,7 +65,7 @@ function unfoldBindings(
   bindings: Record<string, ShortBinding>,
   roleKind: string,
   namespace = '',
-): ClusterRoleBinding[] {
+): BindingObject[] {
   return Object.entries(bindings).map(([name, { role = name, subjects }]) => ({
     apiVersion,
     kind,
@@ -82,15 +75,8 @@ function unfoldBindings(
   }));
 }
 
-export interface BootstrapPolicy {
-  clusterRoles: ClusterRole[];
-  clusterRoleBindings: ClusterRoleBinding[];
-  roles: Role[];
-  roleBindings: RoleBinding[];
-}
-
 /** Unfolds the policy; every call makes objects of its own. */
-export function bootstrapPolicy(): BootstrapPolicy {
+export function bootstrapPolicy(): RbacPolicy {
   const roles: Record<string, Record<string, ShortRole>> = policy.roles;
   const roleBindings: Record<string, Record<string, ShortBinding>> = policy.roleBindings;
   return {

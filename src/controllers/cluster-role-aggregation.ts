@@ -1,0 +1,79 @@
+/** A ClusterRole with an aggregation rule has the rules of all roles that its selectors match. */
+import type { ResourceRef } from '../client/types.ts';
+import { matchesSelector } from '../resources/shared/labels.ts';
+import { semanticEqual } from '../resources/shared/equal.ts';
+import type { ClusterRole, PolicyRule } from '../resources/typings/rbac.ts';
+import {
+  type Action,
+  type Controller,
+  type ControllerEnv,
+  carryOut,
+  controllerOf,
+  done,
+  follow,
+  queueLimit,
+  readerName,
+  type SyncResult,
+  WorkQueue,
+} from './runtime/index.ts';
+
+const name = 'clusterrole-aggregation-controller';
+const clusterRoles: ResourceRef = { group: 'rbac.authorization.k8s.io', version: 'v1', resource: 'clusterroles' };
+const workers = 1;
+
+const byName = (a: ClusterRole, b: ClusterRole): number => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1);
+
+/** Plans the rules of `role`, taken from `all` roles. */
+export function planAggregation(role: ClusterRole, all: readonly ClusterRole[]): Action[] {
+  const selectors = role.aggregationRule?.clusterRoleSelectors;
+  if (!selectors) return [];
+  const rules: PolicyRule[] = [];
+  const sorted = [...all].sort(byName);
+  for (const selector of selectors) {
+    for (const other of sorted) {
+      if (other.metadata.name === role.metadata.name || !matchesSelector(selector, other.metadata.labels)) continue;
+      for (const rule of other.rules ?? []) if (!rules.some((known) => semanticEqual(known, rule))) rules.push(rule);
+    }
+  }
+  const object: ClusterRole = { ...role, rules };
+  return semanticEqual(rules, role.rules) ? [] : [{ do: 'update', ref: clusterRoles, object }];
+}
+
+export function clusterRoleAggregationController({ clientFor, clock, log }: ControllerEnv): Controller {
+  const client = clientFor(name);
+  /** Names of the roles that aggregate. Few: three of upstream's, and what an administrator adds. */
+  const aggregating = new Set<string>();
+
+  const sync = async (key: string): Promise<SyncResult> => {
+    const { items } = await client.list<ClusterRole>(clusterRoles);
+    const role = items.find(({ metadata }) => metadata.name === key);
+    if (role) await carryOut(client, planAggregation(role, items));
+    return done;
+  };
+
+  const queue = new WorkQueue({
+    name,
+    clock,
+    log,
+    workers,
+    limit: queueLimit,
+    sync,
+    overflowed: () => roles.relist(),
+  });
+  const addAll = (): void => {
+    for (const each of aggregating) queue.add(each);
+  };
+  const roles = follow<ClusterRole>(
+    clusterRoles,
+    { client: clientFor(readerName), clock, log },
+    {
+      changed({ metadata, aggregationRule }, deleted) {
+        if (aggregationRule && !deleted) aggregating.add(metadata.name ?? '');
+        else aggregating.delete(metadata.name ?? '');
+        addAll();
+      },
+      relisted: addAll,
+    },
+  );
+  return controllerOf(name, queue, [roles]);
+}
