@@ -55,6 +55,8 @@ export interface WriteIntent {
   object?: KubeObject;
   /** Soft writes are acknowledged from memory and written behind (ARCHITECTURE: Events, lease renewals, heartbeats). */
   durability: 'hard' | 'soft';
+  /** May use the reserve of a full cache even if it grows the object: status updates. Deletions always may. */
+  essential?: boolean;
 }
 
 /** Thrown by `write` when the head is not at `expectedRevision`: read again and retry, or answer 409. */
@@ -72,6 +74,30 @@ export class StoreFullError extends Error {
   constructor(message: string) {
     super(message);
     this.name = 'StoreFullError';
+  }
+}
+
+/** The commit queue is full: try again in a moment. The API answers 429 as for StoreFullError. */
+export class StoreBusyError extends StoreFullError {
+  constructor(pending: number) {
+    super(`${pending} writes are waiting for the disk; please try again later`);
+    this.name = 'StoreBusyError';
+  }
+}
+
+/** The store is closing, has been closed, or has failed for good. */
+export class StoreClosedError extends Error {
+  constructor(message = 'the store is closed', cause?: unknown) {
+    super(message, { cause });
+    this.name = 'StoreClosedError';
+  }
+}
+
+/** Thrown by a backend that no longer knows what is durable (a failed fsync): the process must end. */
+export class BackendFatalError extends Error {
+  constructor(message: string, cause: unknown) {
+    super(message, { cause });
+    this.name = 'BackendFatalError';
   }
 }
 
@@ -187,6 +213,13 @@ export interface BackendRecord {
   revision: number;
 }
 
+export interface CommitOptions {
+  /** False: the batch may still be lost by a power cut, but never in part. */
+  durable: boolean;
+  /** Makes durable with the batch that revisions up to this one may have been issued: `load` continues above it. */
+  ceiling?: number;
+}
+
 /**
  * A place where objects live across restarts. One small interface, three drivers (sqlite, etcd, memory), one suite.
  * `ownsRevisions` false (etcd): revisions in changes are ignored, the backend's watch feeds the cache.
@@ -195,8 +228,11 @@ export interface Backend {
   readonly ownsRevisions: boolean;
   /** Streams every record in key order; returns the revision to continue from (above any ever issued). */
   load(each: (record: BackendRecord) => void): Promise<{ revision: number }>;
-  /** Makes the batch durable as a whole, or throws and changes nothing. Returns the revisions when the backend gives them. */
-  commit(changes: readonly BackendChange[], options: { durable: boolean }): Promise<readonly number[] | undefined>;
+  /**
+   * Makes the batch durable as a whole, or throws and changes nothing (BackendFatalError: not known what is durable).
+   * Returns the revisions when the backend gives them; then it throws HeadMovedError when a comparison fails.
+   */
+  commit(changes: readonly BackendChange[], options: CommitOptions): Promise<readonly number[] | undefined>;
   /** Where others may write (etcd): every change from `revision` on, in order. */
   watch?(
     revision: number,

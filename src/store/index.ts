@@ -1,0 +1,5 @@
+export { memoryBackend } from './backends/memory.ts';
+export { sqliteBackend, type SqliteOptions } from './backends/sqlite.ts';
+export { openStore, type StoreBudget, type StoreOptions } from './open.ts';
+export type { StoreCodec } from './records.ts';
+export * from './types.ts';
