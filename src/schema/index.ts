@@ -13,3 +13,56 @@ export type {
 } from './object.ts';
 export { referenceCodec } from './reference-codec.ts';
 export { goTypeOf, schema } from './schema.ts';
+export {
+  escapeFieldValue,
+  FieldSelectorError,
+  matchesFields,
+  parseFieldSelector,
+} from './selectors/field-selector.ts';
+export { labelKeyProblems, labelValueProblems } from './selectors/label-names.ts';
+export { LabelSelectorError, parseLabelSelector } from './selectors/label-parser.ts';
+export {
+  formatLabelSelector,
+  type LabelRequirements,
+  type LabelSelectorSpec,
+  matchesLabels,
+  requirementsOfLabels,
+  requirementsOfSelector,
+} from './selectors/label-selector.ts';
+export { DurationError, formatDuration, parseDuration } from './values/duration.ts';
+export {
+  type IntOrString,
+  intOrStringToNumber,
+  isPercentage,
+  parseIntOrString,
+  scaledIntOrPercent,
+} from './values/int-or-string.ts';
+export { parseJsonObject, stringifyObject } from './values/json-object.ts';
+export {
+  addQuantity,
+  canonicalQuantity,
+  compareQuantity,
+  formatQuantity,
+  multiplyQuantity,
+  parseQuantity,
+  type Quantity,
+  QuantityError,
+  type QuantityFormat,
+  quantityFromInteger,
+  quantityFromMilli,
+  quantityMilliValue,
+  quantityToNumber,
+  quantityValue,
+  subtractQuantity,
+  zeroQuantity,
+} from './values/quantity.ts';
+export {
+  formatInstant,
+  formatMicroInstant,
+  type Instant,
+  instantOf,
+  parseMicroTime,
+  parseTime,
+  TimeError,
+  timeToMs,
+} from './values/time.ts';
