@@ -1,10 +1,10 @@
 /** Starts the two systems that bench/system.ts compares: nanoshift's bundle, and upstream's API server with etcd. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { apiRequest } from '../test/support/api-request.ts';
+import { freePort } from '../test/support/server.ts';
 
 const root = resolve(import.meta.dirname, '..');
 
@@ -163,16 +163,5 @@ function ended(child: ChildProcess): Promise<void> {
     if (child.exitCode !== null) return done();
     child.on('exit', () => done());
     child.kill('SIGTERM');
-  });
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolvePort, reject) => {
-    const probe = createServer();
-    probe.on('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const { port } = probe.address() as { port: number };
-      probe.close(() => resolvePort(port));
-    });
   });
 }

@@ -1,0 +1,109 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const root = resolve(import.meta.dirname, '../..');
+
+export interface ServerOptions {
+  front?: 'uws' | 'node';
+  store?: 'sqlite' | 'etcd' | 'memory';
+  etcdEndpoint?: string;
+  /** Reuse after a stop: a warm start on the same port. */
+  dataDir?: string;
+  port?: number;
+  /** More lines of config.yaml. */
+  config?: string;
+}
+
+export interface RunningServer {
+  process: ChildProcess;
+  port: number;
+  url: string;
+  dataDir: string;
+  kubeconfig: string;
+  /** Everything that it has written to standard output and error. */
+  output(): string;
+  /** Ends it and waits; returns the exit code (null when killed by the signal). */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+/** Starts the built bundle on a free port and waits until it says that it is ready. Remove `dataDir` yourself if you gave one. */
+export async function startServer(options: ServerOptions = {}): Promise<RunningServer> {
+  const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'nanoshift-test-'));
+  const port = options.port ?? (await freePort());
+  mkdirSync(dataDir, { recursive: true });
+  const config = join(dataDir, 'test-config.yaml');
+  writeFileSync(
+    config,
+    [
+      `apiServer: {port: ${port}, front: ${options.front ?? 'auto'}}`,
+      `store: {backend: ${options.store ?? 'sqlite'}, etcd: {endpoints: ['${options.etcdEndpoint ?? 'http://127.0.0.1:2379'}']}}`,
+      options.config ?? '',
+    ].join('\n'),
+  );
+  const started = launch(['run', '--config', config, '--data-dir', dataDir, '--profile', 'default']);
+  await started.ready;
+  return {
+    process: started.process,
+    port,
+    url: `https://127.0.0.1:${port}`,
+    dataDir,
+    kubeconfig: join(dataDir, 'resources/kubeadmin/kubeconfig'),
+    output: started.output,
+    async stop(signal = 'SIGTERM') {
+      const code = await ended(started.process, signal);
+      if (!options.dataDir) rmSync(dataDir, { recursive: true, force: true });
+      return code;
+    },
+  };
+}
+
+/** Runs one command line of the bundle to its end. */
+export async function runCommand(...args: string[]): Promise<{ code: number | null; output: string }> {
+  const started = launch(args);
+  started.ready.catch(() => {});
+  const code = await new Promise<number | null>((done) => started.process.on('close', done));
+  return { code, output: started.output() };
+}
+
+function launch(args: readonly string[]): { process: ChildProcess; ready: Promise<void>; output(): string } {
+  const bundle = join(root, 'dist/nanoshift.mjs');
+  if (!existsSync(bundle)) throw new Error('dist/nanoshift.mjs is missing: npm run build');
+  const child = spawn(process.execPath, [bundle, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const chunks: string[] = [];
+  const output = (): string => chunks.join('');
+  const ready = new Promise<void>((done, fail) => {
+    const collect = (chunk: Buffer): void => {
+      chunks.push(chunk.toString());
+      if (chunk.includes('nanoshift ready')) done();
+    };
+    child.stdout.on('data', collect);
+    child.stderr.on('data', collect);
+    child.on('exit', (code, signal) =>
+      fail(new Error(`nanoshift ended with ${code ?? signal}:\n${output().slice(-4000)}`)),
+    );
+  });
+  return { process: child, ready, output };
+}
+
+function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  return new Promise((done) => {
+    if (child.exitCode !== null || child.signalCode !== null) return done(child.exitCode);
+    child.on('exit', (code) => done(code));
+    child.kill(signal);
+  });
+}
+
+/** A port that was free a moment ago. */
+export function freePort(): Promise<number> {
+  return new Promise((done, fail) => {
+    const probe = createServer();
+    probe.on('error', fail);
+    probe.listen(0, '127.0.0.1', () => {
+      const address = probe.address();
+      probe.close(() => (address && typeof address === 'object' ? done(address.port) : fail(new Error('no port'))));
+    });
+  });
+}
