@@ -39,6 +39,8 @@ export interface HookContext {
   user: UserInfo;
   /** Full rights, in process: for allocation (IPAddress) and look-ups of referenced objects. */
   client: Client;
+  /** Ports that Services may get on nodes, both ends included; 30000–32767 when absent. */
+  nodePorts?: { first: number; last: number };
 }
 
 export interface UserInfo {
@@ -159,8 +161,15 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> extends R
   warnings?(object: T, previous: T | undefined): Iterable<string>;
   /** Seconds of grace for a DELETE; undefined = the object goes at once. Pod only. */
   gracePeriodSeconds?(object: T, requested: number | undefined): number | undefined;
-  /** Side effects that need the API (ClusterIP, NodePort). Runs after validation; `undo` when the write fails. */
-  allocate?(next: T, previous: T | undefined, context: HookContext): Promise<{ undo(): Promise<void> } | undefined>;
+  /**
+   * Side effects that need the API (ClusterIP, NodePort). Runs after validation; `undo` when the write fails, `commit`
+   * (release of what the old version held) when it has succeeded.
+   */
+  allocate?(
+    next: T,
+    previous: T | undefined,
+    context: HookContext,
+  ): Promise<{ undo(): Promise<void>; commit?(): Promise<void> } | undefined>;
   /** The object is asked to go but has to wait for finalizers (Namespace: status.phase). In place. */
   markDeleting?(object: T): void;
   /** After a deletion is committed (release of IPs). */
