@@ -214,7 +214,7 @@ class JsonDecoder {
       return Uint8Array.from(bytes);
     }
     if (found !== 'string') return this.#mismatch(type, found);
-    const text = this.#cursor.string().replaceAll(/[\r\n]/g, '');
+    const text = this.#cursor.string();
     const illegal = illegalBase64At(text);
     if (illegal < 0) return new Uint8Array(Buffer.from(text, 'base64'));
     this.#firstError ??= new CodecError('type', `illegal base64 data at input byte ${illegal}`, this.#path);
@@ -331,14 +331,27 @@ function schemaOr(
 
 type SchemaOrKind = 'schemaOrArray' | 'schemaOrBool' | 'schemaOrStringArray';
 
-/** Position of the first character that Go's base64.StdEncoding refuses; -1 when there is none. */
+/** Position of the character that Go's base64.StdEncoding complains about; -1 when there is none. */
 function illegalBase64At(text: string): number {
-  const body = /^[A-Za-z0-9+/]*/.exec(text)![0].length;
-  if (text.length % 4 === 0) {
-    if (body === text.length) return -1;
-    const padding = text.length - body;
-    if (padding <= 2 && body % 4 === 4 - padding && /^=+$/.test(text.slice(body))) return -1;
+  const newLines = /[\r\n]/;
+  let inQuantum = 0;
+  for (let at = 0; at < text.length; at++) {
+    const char = text[at]!;
+    if (newLines.test(char)) continue;
+    if (char === '=') return inQuantum < 2 ? at : illegalPaddingAt(text, at, inQuantum);
+    if (!/[A-Za-z0-9+/]/.test(char)) return at;
+    inQuantum = (inQuantum + 1) % 4;
   }
-  if (body === text.length) return body - (body % 4);
-  return body;
+  return inQuantum === 0 ? -1 : text.length - inQuantum;
+}
+
+function illegalPaddingAt(text: string, start: number, inQuantum: number): number {
+  const skipNewLines = (from: number): number => from + /^[\r\n]*/.exec(text.slice(from))![0].length;
+  let at = skipNewLines(start + 1);
+  if (inQuantum === 2) {
+    if (at === text.length) return at;
+    if (text[at] !== '=') return at - 1;
+    at = skipNewLines(at + 1);
+  }
+  return at < text.length ? at : -1;
 }

@@ -147,8 +147,11 @@ export function skipSpace(text: string, start: number): number {
 }
 
 function unexpected(text: string, at: number, context: string): CodecError {
-  if (at >= text.length) return new CodecError('syntax', 'unexpected end of JSON input');
-  return new CodecError('syntax', `invalid character ${quoteByte(text, at)} ${context}`);
+  // Go feeds a space to its scanner at the end of the text; that is an error within a token, and skipped between tokens.
+  const withinToken = /^(in literal|in numeric|in exponent|in string escape|in \\u|after decimal)/.test(context);
+  if (at >= text.length && !withinToken) return new CodecError('syntax', 'unexpected end of JSON input');
+  const char = at < text.length ? quoteByte(text, at) : "' '";
+  return new CodecError('syntax', `invalid character ${char} ${context}`);
 }
 
 /** Go prints the offending byte as a character, so one beyond ASCII shows as the first byte of its UTF-8. */

@@ -9,7 +9,7 @@ export function parseFieldSelector(text: string): FieldRequirement[] {
   const terms = splitTerms(text)
     .filter((term) => term !== '')
     .sort();
-  return terms.map((term) => {
+  const requirements = terms.map((term): FieldRequirement => {
     const match = /!=|==|=/.exec(term);
     if (!match) throw new FieldSelectorError(`invalid selector: '${text}'; can't understand '${term}'`);
     return {
@@ -18,6 +18,7 @@ export function parseFieldSelector(text: string): FieldRequirement[] {
       value: unescapeValue(term.slice(match.index + match[0].length)),
     };
   });
+  return requirements.filter(({ field, value }) => field !== '' || value !== '');
 }
 
 /** Splits at commas that no backslash stands before. */

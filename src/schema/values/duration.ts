@@ -1,3 +1,5 @@
+import { quoted } from './time.ts';
+
 /** Go's time.Duration: nanoseconds as a bigint within int64. */
 const unitNanos: Readonly<Record<string, bigint>> = {
   ns: 1n,
@@ -19,19 +21,20 @@ export class DurationError extends Error {}
 export function parseDuration(text: string): bigint {
   const body = /^[+-]/.test(text) ? text.slice(1) : text;
   if (body === '0') return 0n;
-  const invalid = (what: string): DurationError => new DurationError(`time: ${what} duration ${JSON.stringify(text)}`);
+  const invalid = (what: string): DurationError => new DurationError(`time: ${what} duration ${quoted(text)}`);
   if (!body) throw invalid('invalid');
   let total = 0n;
   for (let rest = body; rest; ) {
     const match = /^([0-9]*)(?:\.([0-9]*))?/.exec(rest)!;
     const [whole, integer = '', fraction = ''] = match;
     if (!integer && !fraction) throw invalid('invalid');
+    if (BigInt(integer) > maxInt64 + 1n) throw invalid('invalid');
     rest = rest.slice(whole.length);
     const unit = /^[^.0-9]+/.exec(rest)?.[0];
     if (unit === undefined) throw invalid('missing unit in');
     const nanos = Object.hasOwn(unitNanos, unit) ? unitNanos[unit] : undefined;
     if (nanos === undefined) {
-      throw new DurationError(`time: unknown unit ${JSON.stringify(unit)} in duration ${JSON.stringify(text)}`);
+      throw new DurationError(`time: unknown unit ${quoted(unit)} in duration ${quoted(text)}`);
     }
     rest = rest.slice(unit.length);
     const digits = fraction.slice(0, 18);

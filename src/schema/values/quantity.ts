@@ -17,6 +17,7 @@ export interface Quantity {
 export class QuantityError extends Error {}
 
 const wrongFormat = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+const wrongNumber = 'unable to parse numeric part of quantity';
 const wrongSuffix = "unable to parse quantity's suffix";
 
 const decimalExponents: Readonly<Record<string, number>> = {
@@ -53,7 +54,16 @@ export function parseQuantity(text: string): Quantity {
   const digits = (whole || '0') + fraction;
   const suffix = readSuffix(suffixText);
   const magnitude = BigInt(digits);
-  if (suffix.base === 2) return binaryQuantity(text, sign, whole, fraction, magnitude, suffix.exponent);
+  if (suffix.base === 2) {
+    const product = magnitude << BigInt(suffix.exponent);
+    const precision = 14 - (whole || '0').length - Math.trunc((suffix.exponent * 3) / 10);
+    if (!fraction && precision >= 0 && product <= maxInt64) {
+      const canonical = (magnitude & 7n) !== 0n;
+      return { value: sign === '-' ? -product : product, scale: 0, format: 'BinarySI', ...(canonical && { text }) };
+    }
+    if (!integer && !fraction) throw new QuantityError(wrongNumber);
+    return largeBinaryQuantity(sign === '-', product, -fraction.length);
+  }
   const scale = suffix.exponent - fraction.length;
   const signed = sign === '-' ? -magnitude : magnitude;
   const fits = (whole || '0').length + fraction.length <= 18 && scale >= nano;
@@ -61,6 +71,7 @@ export function parseQuantity(text: string): Quantity {
     const canonical = scale % 3 === 0 && !digits.endsWith('000') && digits[0] !== '0';
     return { value: signed, scale, format: suffix.format, ...(canonical && { text }) };
   }
+  if (!integer && !fraction) throw new QuantityError(wrongNumber);
   return { ...roundedToNano(signed, scale), format: suffix.format };
 }
 
@@ -78,26 +89,13 @@ function readSuffix(text: string): { base: 2 | 10; exponent: number; format: Qua
   throw new QuantityError(wrongSuffix);
 }
 
-function binaryQuantity(
-  text: string,
-  sign: string,
-  whole: string,
-  fraction: string,
-  magnitude: bigint,
-  exponent: number,
-): Quantity {
-  const digits = whole || '0';
-  const product = magnitude << BigInt(exponent);
-  const precision = 15 - digits.length - Math.trunc(Math.fround((exponent * 3) / 10)) - 1;
-  if (!fraction && precision >= 0 && product <= maxInt64) {
-    const canonical = (magnitude & 7n) !== 0n;
-    return { value: sign === '-' ? -product : product, scale: 0, format: 'BinarySI', ...(canonical && { text }) };
-  }
-  let amount = roundedToNano(product, -fraction.length);
+/** Capped at the greatest int64. */
+function largeBinaryQuantity(negative: boolean, magnitude: bigint, scale: number): Quantity {
+  let amount = roundedToNano(magnitude, scale);
   if (compareScaled(amount, { value: maxInt64, scale: 0 }) > 0) amount = { value: maxInt64, scale: 0 };
   const belowOne = amount.value > 0n && compareScaled(amount, { value: 1n, scale: 0 }) < 0;
   return {
-    value: sign === '-' ? -amount.value : amount.value,
+    value: negative ? -amount.value : amount.value,
     scale: amount.scale,
     format: belowOne ? 'DecimalSI' : 'BinarySI',
   };

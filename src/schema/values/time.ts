@@ -127,7 +127,17 @@ const mismatch = (reader: Reader, element: string): TimeError =>
 const outOfRange = (reader: Reader, what: string): TimeError =>
   new TimeError(`parsing time ${quoted(reader.text)}: ${what} out of range`);
 
-const quoted = (text: string): string => JSON.stringify(text);
+/** Go's time package quotes in its own way: bytes beyond printable ASCII as `\\xNN`. */
+export function quoted(text: string): string {
+  const bytes = new TextEncoder().encode(text);
+  let body = '';
+  for (const byte of bytes) {
+    if (byte === 0x22 || byte === 0x5c) body += '\\';
+    body += byte >= 0x20 && byte < 0x80 ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`;
+  }
+  return `"${body}"`;
+}
+
 const isDigit = (code: number): boolean => code >= 48 && code <= 57;
 
 const isLeap = (year: number): boolean => (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0;
