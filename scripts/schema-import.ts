@@ -103,7 +103,7 @@ function run(folder: string): void {
   const typedefs = readTable(join(folder, 'typedefs.tsv'));
   const enums = readTable(join(folder, 'enums.tsv'));
   const types = new TypeResolver({ structs, typeRows, typedefs });
-  const defaults = constantDefaults(structs, readTable(join(folder, 'defaults.tsv')));
+  const defaults = constantDefaults(structs, readTable(join(folder, 'defaults.tsv')), types);
 
   const atomic = new Set(
     typeRows.filter((r) => r['markers']!.includes('structType=atomic')).map((r) => `${r['package']}.${r['type']}`),

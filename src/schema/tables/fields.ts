@@ -68,11 +68,11 @@ expression	1	string	e
 name	1	string	r
 expression	2	string	r
 #admissionregistration/v1.MatchResources atomic
-namespaceSelector	1	meta/v1.LabelSelector	pe
-objectSelector	2	meta/v1.LabelSelector	pe
+namespaceSelector	1	meta/v1.LabelSelector	pe			{}
+objectSelector	2	meta/v1.LabelSelector	pe			{}
 resourceRules	3	[]NamedRuleWithOperations	e	atomic
 excludeResourceRules	4	[]NamedRuleWithOperations	e	atomic
-matchPolicy	7	string:admissionregistration/v1.MatchPolicyType	pe
+matchPolicy	7	string:admissionregistration/v1.MatchPolicyType	pe			"Equivalent"
 #admissionregistration/v1.MutatingAdmissionPolicy kind
 metadata	1	meta/v1.ObjectMeta	e
 spec	2	MutatingAdmissionPolicySpec	e
@@ -94,21 +94,21 @@ paramKind	1	ParamKind	pe
 matchConstraints	2	MatchResources	pe
 variables	3	[]Variable	e	atomic
 mutations	4	[]Mutation	e	atomic
-failurePolicy	5	string:admissionregistration/v1.FailurePolicyType	pe
+failurePolicy	5	string:admissionregistration/v1.FailurePolicyType	pe			"Fail"
 matchConditions	6	[]MatchCondition	e	map:name	merge:name
 reinvocationPolicy	7	string:admissionregistration/v1.ReinvocationPolicyType	e
 #admissionregistration/v1.MutatingWebhook
 name	1	string	r
 clientConfig	2	WebhookClientConfig	r
 rules	3	[]RuleWithOperations	e	atomic
-failurePolicy	4	string:admissionregistration/v1.FailurePolicyType	pe
-matchPolicy	9	string:admissionregistration/v1.MatchPolicyType	pe
-namespaceSelector	5	meta/v1.LabelSelector	pe
-objectSelector	11	meta/v1.LabelSelector	pe
+failurePolicy	4	string:admissionregistration/v1.FailurePolicyType	pe			"Fail"
+matchPolicy	9	string:admissionregistration/v1.MatchPolicyType	pe			"Equivalent"
+namespaceSelector	5	meta/v1.LabelSelector	pe			{}
+objectSelector	11	meta/v1.LabelSelector	pe			{}
 sideEffects	6	string:admissionregistration/v1.SideEffectClass	pr
-timeoutSeconds	7	int32	pe
+timeoutSeconds	7	int32	pe			10
 admissionReviewVersions	8	[]string	r	atomic
-reinvocationPolicy	10	string:admissionregistration/v1.ReinvocationPolicyType	pe
+reinvocationPolicy	10	string:admissionregistration/v1.ReinvocationPolicyType	pe			"Never"
 matchConditions	12	[]MatchCondition	e	map:name	merge:name
 #admissionregistration/v1.MutatingWebhookConfiguration kind
 metadata	1	meta/v1.ObjectMeta	e
@@ -135,7 +135,7 @@ parameterNotFoundAction	4	string:admissionregistration/v1.ParameterNotFoundActio
 apiGroups	1	[]string	e	atomic
 apiVersions	2	[]string	e	atomic
 resources	3	[]string	e	atomic
-scope	4	string:admissionregistration/v1.ScopeType	pe
+scope	4	string:admissionregistration/v1.ScopeType	pe			"*"
 #admissionregistration/v1.RuleWithOperations
 operations	1	[]string:admissionregistration/v1.OperationType	e	atomic
 >Rule	2	Rule	r
@@ -143,7 +143,7 @@ operations	1	[]string:admissionregistration/v1.OperationType	e	atomic
 namespace	1	string	r
 name	2	string	r
 path	3	string	pe
-port	4	int32	pe
+port	4	int32	pe			443
 #admissionregistration/v1.TypeChecking
 expressionWarnings	1	[]ExpressionWarning	e	atomic
 #admissionregistration/v1.ValidatingAdmissionPolicy kind
@@ -168,7 +168,7 @@ items	2	[]ValidatingAdmissionPolicy	r
 paramKind	1	ParamKind	pe
 matchConstraints	2	MatchResources	pe
 validations	3	[]Validation	e	atomic
-failurePolicy	4	string:admissionregistration/v1.FailurePolicyType	pe
+failurePolicy	4	string:admissionregistration/v1.FailurePolicyType	pe			"Fail"
 auditAnnotations	5	[]AuditAnnotation	e	atomic
 matchConditions	6	[]MatchCondition	e	map:name	merge:name
 variables	7	[]Variable	e	map:name	merge:name
@@ -180,12 +180,12 @@ conditions	3	[]meta/v1.Condition	e	map:type
 name	1	string	r
 clientConfig	2	WebhookClientConfig	r
 rules	3	[]RuleWithOperations	e	atomic
-failurePolicy	4	string:admissionregistration/v1.FailurePolicyType	pe
-matchPolicy	9	string:admissionregistration/v1.MatchPolicyType	pe
-namespaceSelector	5	meta/v1.LabelSelector	pe
-objectSelector	10	meta/v1.LabelSelector	pe
+failurePolicy	4	string:admissionregistration/v1.FailurePolicyType	pe			"Fail"
+matchPolicy	9	string:admissionregistration/v1.MatchPolicyType	pe			"Equivalent"
+namespaceSelector	5	meta/v1.LabelSelector	pe			{}
+objectSelector	10	meta/v1.LabelSelector	pe			{}
 sideEffects	6	string:admissionregistration/v1.SideEffectClass	pr
-timeoutSeconds	7	int32	pe
+timeoutSeconds	7	int32	pe			10
 admissionReviewVersions	8	[]string	r	atomic
 matchConditions	11	[]MatchCondition	e	map:name	merge:name
 #admissionregistration/v1.ValidatingWebhookConfiguration kind
@@ -540,7 +540,7 @@ group	1	string	r
 names	3	CustomResourceDefinitionNames	r
 scope	4	string:apiextensions/v1.ResourceScope	r
 versions	7	[]CustomResourceDefinitionVersion	r	atomic
-conversion	9	CustomResourceConversion	pe
+conversion	9	CustomResourceConversion	pe			{"strategy":"None"}
 preserveUnknownFields	10	bool	e
 #apiextensions/v1.CustomResourceDefinitionStatus
 conditions	1	[]CustomResourceDefinitionCondition		map:type
@@ -621,7 +621,7 @@ jsonPath	1	string	r
 namespace	1	string	r
 name	2	string	r
 path	3	string	pe
-port	4	int32	pe
+port	4	int32	pe			443
 #apiextensions/v1.ValidationRule
 rule	1	string	r
 message	2	string	e
@@ -770,7 +770,7 @@ jsonPath	1	string	r
 namespace	1	string	r
 name	2	string	r
 path	3	string	pe
-port	4	int32	pe
+port	4	int32	pe			443
 #apiextensions/v1beta1.ValidationRule
 rule	1	string	r
 message	2	string	e
@@ -808,7 +808,7 @@ conditions	1	[]APIServiceCondition	e	map:type	merge:type
 #apiregistration/v1.ServiceReference
 namespace	1	string	e
 name	2	string	e
-port	3	int32	pe
+port	3	int32	pe			443
 #apiserverinternal/v1alpha1.ServerStorageVersion
 apiServerID	1	string	er
 encodingVersion	2	string	er
@@ -858,7 +858,7 @@ selector	1	meta/v1.LabelSelector	pr
 template	2	core/v1.PodTemplateSpec	r
 updateStrategy	3	DaemonSetUpdateStrategy	e
 minReadySeconds	4	int32	e
-revisionHistoryLimit	6	int32	pe
+revisionHistoryLimit	6	int32	pe			10
 #apps/v1.DaemonSetStatus
 currentNumberScheduled	1	int32	r
 numberMisscheduled	2	int32	r
@@ -871,7 +871,7 @@ numberUnavailable	8	int32	e
 collisionCount	9	int32	pe
 conditions	10	[]DaemonSetCondition	e	map:type	merge:type
 #apps/v1.DaemonSetUpdateStrategy
-type	1	string:apps/v1.DaemonSetUpdateStrategyType	e
+type	1	string:apps/v1.DaemonSetUpdateStrategyType	e			"RollingUpdate"
 rollingUpdate	2	RollingUpdateDaemonSet	pe
 #apps/v1.Deployment kind
 metadata	1	meta/v1.ObjectMeta	e
@@ -888,14 +888,14 @@ message	5	string	e
 metadata	1	meta/v1.ListMeta	e
 items	2	[]Deployment	r
 #apps/v1.DeploymentSpec
-replicas	1	int32	pe
+replicas	1	int32	pe			1
 selector	2	meta/v1.LabelSelector	pr
 template	3	core/v1.PodTemplateSpec	r
 strategy	4	DeploymentStrategy	e		retainKeys
 minReadySeconds	5	int32	e
-revisionHistoryLimit	6	int32	pe
+revisionHistoryLimit	6	int32	pe			10
 paused	7	bool	e
-progressDeadlineSeconds	9	int32	pe
+progressDeadlineSeconds	9	int32	pe			600
 #apps/v1.DeploymentStatus
 observedGeneration	1	int64	e
 replicas	2	int32	e
@@ -907,7 +907,7 @@ terminatingReplicas	9	int32	pe
 conditions	6	[]DeploymentCondition	e	map:type	merge:type
 collisionCount	8	int32	pe
 #apps/v1.DeploymentStrategy
-type	1	string:apps/v1.DeploymentStrategyType	e
+type	1	string:apps/v1.DeploymentStrategyType	e			"RollingUpdate"
 rollingUpdate	2	RollingUpdateDeployment	pe
 #apps/v1.ReplicaSet kind
 metadata	1	meta/v1.ObjectMeta	e
@@ -923,7 +923,7 @@ message	5	string	e
 metadata	1	meta/v1.ListMeta	e
 items	2	[]ReplicaSet	r
 #apps/v1.ReplicaSetSpec
-replicas	1	int32	pe
+replicas	1	int32	pe			1
 minReadySeconds	4	int32	e
 selector	2	meta/v1.LabelSelector	pr
 template	3	core/v1.PodTemplateSpec	e
@@ -936,13 +936,13 @@ terminatingReplicas	7	int32	pe
 observedGeneration	3	int64	e
 conditions	6	[]ReplicaSetCondition	e	map:type	merge:type
 #apps/v1.RollingUpdateDaemonSet
-maxUnavailable	1	intOrString	pe
-maxSurge	2	intOrString	pe
+maxUnavailable	1	intOrString	pe			1
+maxSurge	2	intOrString	pe			0
 #apps/v1.RollingUpdateDeployment
-maxUnavailable	1	intOrString	pe
-maxSurge	2	intOrString	pe
+maxUnavailable	1	intOrString	pe			"25%"
+maxSurge	2	intOrString	pe			"25%"
 #apps/v1.RollingUpdateStatefulSetStrategy
-partition	1	int32	pe
+partition	1	int32	pe			0
 maxUnavailable	2	intOrString	pe
 #apps/v1.StatefulSet kind
 metadata	1	meta/v1.ObjectMeta	e
@@ -960,17 +960,17 @@ items	2	[]StatefulSet	r
 #apps/v1.StatefulSetOrdinals
 start	1	int32
 #apps/v1.StatefulSetPersistentVolumeClaimRetentionPolicy
-whenDeleted	1	string:apps/v1.PersistentVolumeClaimRetentionPolicyType	e
-whenScaled	2	string:apps/v1.PersistentVolumeClaimRetentionPolicyType	e
+whenDeleted	1	string:apps/v1.PersistentVolumeClaimRetentionPolicyType	e			"Retain"
+whenScaled	2	string:apps/v1.PersistentVolumeClaimRetentionPolicyType	e			"Retain"
 #apps/v1.StatefulSetSpec
-replicas	1	int32	pe
+replicas	1	int32	pe			1
 selector	2	meta/v1.LabelSelector	pr
 template	3	core/v1.PodTemplateSpec	r
 volumeClaimTemplates	4	[]core/v1.PersistentVolumeClaim	e	atomic
 serviceName	5	string
-podManagementPolicy	6	string:apps/v1.PodManagementPolicyType	e
+podManagementPolicy	6	string:apps/v1.PodManagementPolicyType	e			"OrderedReady"
 updateStrategy	7	StatefulSetUpdateStrategy	e
-revisionHistoryLimit	8	int32	pe
+revisionHistoryLimit	8	int32	pe			10
 minReadySeconds	9	int32	e
 persistentVolumeClaimRetentionPolicy	10	StatefulSetPersistentVolumeClaimRetentionPolicy	pe
 ordinals	11	StatefulSetOrdinals	pe
@@ -1049,7 +1049,7 @@ metadata	1	meta/v1.ObjectMeta	e
 spec	2	ScaleSpec	e
 status	3	ScaleStatus	e
 #apps/v1beta1.ScaleSpec
-replicas	1	int32	e			0
+replicas	1	int32	e
 #apps/v1beta1.ScaleStatus
 replicas	1	int32	r
 selector	2	{}string	e
@@ -1214,7 +1214,7 @@ metadata	1	meta/v1.ObjectMeta	e
 spec	2	ScaleSpec	e
 status	3	ScaleStatus	e
 #apps/v1beta2.ScaleSpec
-replicas	1	int32	e			0
+replicas	1	int32	e
 #apps/v1beta2.ScaleStatus
 replicas	1	int32	r
 selector	2	{}string	ea
@@ -1279,7 +1279,7 @@ spec	2	TokenRequestSpec
 status	3	TokenRequestStatus	e
 #authentication/v1.TokenRequestSpec
 audiences	1	[]string		atomic
-expirationSeconds	4	int64	p
+expirationSeconds	4	int64	p			3600
 boundObjectRef	3	BoundObjectReference	p
 #authentication/v1.TokenRequestStatus
 token	1	string
@@ -1491,7 +1491,7 @@ metadata	1	meta/v1.ListMeta	e
 items	2	[]HorizontalPodAutoscaler	r
 #autoscaling/v1.HorizontalPodAutoscalerSpec
 scaleTargetRef	1	CrossVersionObjectReference	r
-minReplicas	2	int32	pe
+minReplicas	2	int32	pe			1
 maxReplicas	3	int32	r
 targetCPUUtilizationPercentage	4	int32	pe
 #autoscaling/v1.HorizontalPodAutoscalerStatus
@@ -1547,7 +1547,7 @@ metadata	1	meta/v1.ObjectMeta	e
 spec	2	ScaleSpec	e
 status	3	ScaleStatus	e
 #autoscaling/v1.ScaleSpec
-replicas	1	int32	e			0
+replicas	1	int32	e
 #autoscaling/v1.ScaleStatus
 replicas	1	int32	r
 selector	2	string	e
@@ -1596,7 +1596,7 @@ metadata	1	meta/v1.ListMeta	e
 items	2	[]HorizontalPodAutoscaler	r
 #autoscaling/v2.HorizontalPodAutoscalerSpec
 scaleTargetRef	1	CrossVersionObjectReference	r
-minReplicas	2	int32	pe
+minReplicas	2	int32	pe			1
 maxReplicas	3	int32	r
 metrics	4	[]MetricSpec	e	atomic
 behavior	5	HorizontalPodAutoscalerBehavior	pe
@@ -1664,11 +1664,11 @@ items	2	[]CronJob	r
 schedule	1	string	r
 timeZone	8	string	pe
 startingDeadlineSeconds	2	int64	pe
-concurrencyPolicy	3	string:batch/v1.ConcurrencyPolicy	e
-suspend	4	bool	pe
+concurrencyPolicy	3	string:batch/v1.ConcurrencyPolicy	e			"Allow"
+suspend	4	bool	pe			false
 jobTemplate	5	JobTemplateSpec	r
-successfulJobsHistoryLimit	6	int32	pe
-failedJobsHistoryLimit	7	int32	pe
+successfulJobsHistoryLimit	6	int32	pe			3
+failedJobsHistoryLimit	7	int32	pe			1
 #batch/v1.CronJobStatus
 active	1	[]core/v1.ObjectReference	e	atomic
 lastScheduleTime	4	time	pe
@@ -1727,7 +1727,7 @@ operator	2	string:batch/v1.PodFailurePolicyOnExitCodesOperator	r
 values	3	[]int32	r	set
 #batch/v1.PodFailurePolicyOnPodConditionsPattern
 type	1	string:core/v1.PodConditionType	r
-status	2	string:core/v1.ConditionStatus
+status	2	string:core/v1.ConditionStatus				"True"
 #batch/v1.PodFailurePolicyRule
 action	1	string:batch/v1.PodFailurePolicyAction	r
 onExitCodes	2	PodFailurePolicyOnExitCodesRequirement	pe
@@ -1933,10 +1933,10 @@ preferAvoidPods	1	[]PreferAvoidPodsEntry	e	atomic
 #core/v1.AzureDiskVolumeSource
 diskName	1	string	r
 diskURI	2	string	r
-cachingMode	3	string:core/v1.AzureDataDiskCachingMode	pe
+cachingMode	3	string:core/v1.AzureDataDiskCachingMode	pe			"ReadWrite"
 fsType	4	string	pe			"ext4"
 readOnly	5	bool	pe			false
-kind	6	string:core/v1.AzureDataDiskKind	pe
+kind	6	string:core/v1.AzureDataDiskKind	pe			"Shared"
 #core/v1.AzureFilePersistentVolumeSource
 secretName	1	string	r
 shareName	2	string	r
@@ -2040,7 +2040,7 @@ optional	4	bool	pe
 #core/v1.ConfigMapVolumeSource
 >LocalObjectReference	1	LocalObjectReference	r
 items	2	[]KeyToPath	e	atomic
-defaultMode	3	int32	pe
+defaultMode	3	int32	pe			420
 optional	4	bool	pe
 #core/v1.Container
 name	1	string	r
@@ -2061,8 +2061,8 @@ livenessProbe	10	Probe	pe
 readinessProbe	11	Probe	pe
 startupProbe	22	Probe	pe
 lifecycle	12	Lifecycle	pe
-terminationMessagePath	13	string	e
-terminationMessagePolicy	20	string:core/v1.TerminationMessagePolicy	e
+terminationMessagePath	13	string	e			"/dev/termination-log"
+terminationMessagePolicy	20	string:core/v1.TerminationMessagePolicy	e			"File"
 imagePullPolicy	14	string:core/v1.PullPolicy	e
 securityContext	15	SecurityContext	pe
 stdin	16	bool	e
@@ -2136,7 +2136,7 @@ resourceFieldRef	3	ResourceFieldSelector	pe
 mode	4	int32	pe
 #core/v1.DownwardAPIVolumeSource
 items	1	[]DownwardAPIVolumeFile	e	atomic
-defaultMode	2	int32	pe
+defaultMode	2	int32	pe			420
 #core/v1.EmptyDirVolumeSource
 medium	1	string:core/v1.StorageMedium	e
 sizeLimit	2	quantity	pe
@@ -2148,7 +2148,7 @@ targetRef	2	ObjectReference	pe
 #core/v1.EndpointPort atomic
 name	1	string	e
 port	2	int32	r
-protocol	3	string:core/v1.Protocol	e
+protocol	3	string:core/v1.Protocol	e			"TCP"
 appProtocol	4	string	pe
 #core/v1.EndpointSubset
 addresses	1	[]EndpointAddress	e	atomic
@@ -2280,10 +2280,10 @@ endpoints	1	string	r
 path	2	string	r
 readOnly	3	bool	e
 #core/v1.HTTPGetAction
-path	1	string	e
+path	1	string	e			"/"
 port	2	intOrString	r
 host	3	string	e
-scheme	4	string:core/v1.URIScheme	e
+scheme	4	string:core/v1.URIScheme	e			"HTTP"
 httpHeaders	5	[]HTTPHeader	e	atomic
 #core/v1.HTTPHeader
 name	1	string	r
@@ -2295,7 +2295,7 @@ hostnames	2	[]string	e	atomic
 ip	1	string	r
 #core/v1.HostPathVolumeSource
 path	1	string	r
-type	2	string:core/v1.HostPathType	pe
+type	2	string:core/v1.HostPathType	pe			""
 #core/v1.ISCSIPersistentVolumeSource
 targetPortal	1	string	r
 iqn	2	string	r
@@ -2365,7 +2365,7 @@ ports	4	[]PortStatus	e	atomic
 #core/v1.LoadBalancerStatus
 ingress	1	[]LoadBalancerIngress	e	atomic
 #core/v1.LocalObjectReference atomic
-name	1	string	e			""
+name	1	string	e
 #core/v1.LocalVolumeSource
 path	1	string	r
 fsType	2	string	pe
@@ -2392,7 +2392,7 @@ items	2	[]Namespace	r
 #core/v1.NamespaceSpec
 finalizers	1	[]string:core/v1.FinalizerName	e	atomic
 #core/v1.NamespaceStatus
-phase	1	string:core/v1.NamespacePhase	e
+phase	1	string:core/v1.NamespacePhase	e			"Active"
 conditions	2	[]NamespaceCondition	e	map:type	merge:type
 #core/v1.Node kind
 metadata	1	meta/v1.ObjectMeta	e
@@ -2484,7 +2484,7 @@ operatingSystem	9	string	r
 architecture	10	string	r
 swap	11	NodeSwapStatus	pe
 #core/v1.ObjectFieldSelector atomic
-apiVersion	1	string	e
+apiVersion	1	string	e			"v1"
 fieldPath	2	string	r
 #core/v1.ObjectReference atomic
 kind	1	string	e
@@ -2518,12 +2518,12 @@ selector	4	meta/v1.LabelSelector	pe
 resources	2	VolumeResourceRequirements	e
 volumeName	3	string	e
 storageClassName	5	string	pe
-volumeMode	6	string:core/v1.PersistentVolumeMode	pe
+volumeMode	6	string:core/v1.PersistentVolumeMode	pe			"Filesystem"
 dataSource	7	TypedLocalObjectReference	pe
 dataSourceRef	8	TypedObjectReference	pe
 volumeAttributesClassName	9	string	pe
 #core/v1.PersistentVolumeClaimStatus
-phase	1	string:core/v1.PersistentVolumeClaimPhase	e
+phase	1	string:core/v1.PersistentVolumeClaimPhase	e			"Pending"
 accessModes	2	[]string:core/v1.PersistentVolumeAccessMode	e	atomic
 capacity	3	{=core/v1.ResourceList}quantity	e
 conditions	4	[]PersistentVolumeClaimCondition	e	map:type	merge:type
@@ -2575,7 +2575,7 @@ volumeMode	8	string:core/v1.PersistentVolumeMode	pe
 nodeAffinity	9	VolumeNodeAffinity	pe
 volumeAttributesClassName	10	string	pe
 #core/v1.PersistentVolumeStatus
-phase	1	string:core/v1.PersistentVolumePhase	e
+phase	1	string:core/v1.PersistentVolumePhase	e			"Pending"
 message	2	string	e
 reason	3	string	e
 lastPhaseTransitionTime	4	time	pe
@@ -2694,10 +2694,10 @@ volumes	1	[]Volume	e	map:name	merge,retainKeys:name
 initContainers	20	[]Container	e	map:name	merge:name
 containers	2	[]Container	r	map:name	merge:name
 ephemeralContainers	34	[]EphemeralContainer	e	map:name	merge:name
-restartPolicy	3	string:core/v1.RestartPolicy	e
-terminationGracePeriodSeconds	4	int64	pe
+restartPolicy	3	string:core/v1.RestartPolicy	e			"Always"
+terminationGracePeriodSeconds	4	int64	pe			30
 activeDeadlineSeconds	5	int64	pe
-dnsPolicy	6	string:core/v1.DNSPolicy	e
+dnsPolicy	6	string:core/v1.DNSPolicy	e			"ClusterFirst"
 nodeSelector	7	{}string	ea
 serviceAccountName	8	string	e
 serviceAccount	9	string	e
@@ -2707,12 +2707,12 @@ hostNetwork	11	bool	e
 hostPID	12	bool	e
 hostIPC	13	bool	e
 shareProcessNamespace	27	bool	pe
-securityContext	14	PodSecurityContext	pe
+securityContext	14	PodSecurityContext	pe			{}
 imagePullSecrets	15	[]LocalObjectReference	e	map:name	merge:name
 hostname	16	string	e
 subdomain	17	string	e
 affinity	18	Affinity	pe
-schedulerName	19	string	e
+schedulerName	19	string	e			"default-scheduler"
 tolerations	22	[]Toleration	e	atomic
 hostAliases	23	[]HostAlias	e	map:ip	merge:ip
 priorityClassName	24	string	e
@@ -2787,10 +2787,10 @@ preference	2	NodeSelectorTerm	r
 #core/v1.Probe
 >ProbeHandler	1	ProbeHandler	r
 initialDelaySeconds	2	int32	e
-timeoutSeconds	3	int32	e
-periodSeconds	4	int32	e
-successThreshold	5	int32	e
-failureThreshold	6	int32	e
+timeoutSeconds	3	int32	e			1
+periodSeconds	4	int32	e			10
+successThreshold	5	int32	e			1
+failureThreshold	6	int32	e			3
 terminationGracePeriodSeconds	7	int64	pe
 #core/v1.ProbeHandler
 exec	1	ExecAction	pe
@@ -2799,7 +2799,7 @@ tcpSocket	3	TCPSocketAction	pe
 grpc	4	GRPCAction	pe
 #core/v1.ProjectedVolumeSource
 sources	1	[]VolumeProjection		atomic
-defaultMode	2	int32	pe
+defaultMode	2	int32	pe			420
 #core/v1.QuobyteVolumeSource
 registry	1	string	r
 volume	2	string	r
@@ -2844,7 +2844,7 @@ metadata	1	meta/v1.ListMeta	e
 items	2	[]ReplicationController	r
 #core/v1.ReplicationControllerSpec
 replicas	1	int32	pe			1
-minReadySeconds	4	int32	e			0
+minReadySeconds	4	int32	e
 selector	2	{}string	ea
 template	3	PodTemplateSpec	pe
 #core/v1.ReplicationControllerStatus
@@ -2927,7 +2927,7 @@ metadata	1	meta/v1.ObjectMeta	e
 immutable	5	bool	pe
 data	2	{}bytes	e
 stringData	4	{}string	e
-type	3	string:core/v1.SecretType	e
+type	3	string:core/v1.SecretType	e			"Opaque"
 #core/v1.SecretEnvSource
 >LocalObjectReference	1	LocalObjectReference	r
 optional	2	bool	pe
@@ -2948,7 +2948,7 @@ namespace	2	string	e
 #core/v1.SecretVolumeSource
 secretName	1	string	e
 items	2	[]KeyToPath	e	atomic
-defaultMode	3	int32	pe
+defaultMode	3	int32	pe			420
 optional	4	bool	pe
 #core/v1.SecurityContext
 capabilities	1	Capabilities	pe
@@ -2979,7 +2979,7 @@ metadata	1	meta/v1.ListMeta	e
 items	2	[]ServiceAccount	r
 #core/v1.ServiceAccountTokenProjection
 audience	1	string	e
-expirationSeconds	2	int64	pe
+expirationSeconds	2	int64	pe			3600
 path	3	string	r
 #core/v1.ServiceList kind
 metadata	1	meta/v1.ListMeta	e
@@ -2998,9 +2998,9 @@ ports	1	[]ServicePort	e	map:port,protocol	merge:port
 selector	2	{}string	ea
 clusterIP	3	string	e
 clusterIPs	18	[]string	e	atomic
-type	4	string:core/v1.ServiceType	e
+type	4	string:core/v1.ServiceType	e			"ClusterIP"
 externalIPs	5	[]string	e	atomic
-sessionAffinity	7	string:core/v1.ServiceAffinity	e
+sessionAffinity	7	string:core/v1.ServiceAffinity	e			"None"
 loadBalancerIP	8	string	e
 loadBalancerSourceRanges	9	[]string	e	atomic
 externalName	10	string	e
@@ -3168,8 +3168,8 @@ terminating	3	bool	pe
 forZones	1	[]ForZone	e	atomic
 forNodes	2	[]ForNode	e	atomic
 #discovery/v1.EndpointPort atomic
-name	1	string	pe
-protocol	2	string:core/v1.Protocol	pe
+name	1	string	pe			""
+protocol	2	string:core/v1.Protocol	pe			"TCP"
 port	3	int32	pe
 appProtocol	4	string	pe
 #discovery/v1.EndpointSlice kind
@@ -3444,14 +3444,14 @@ metadata	1	meta/v1.ObjectMeta	e
 spec	2	ScaleSpec	e
 status	3	ScaleStatus	e
 #extensions/v1beta1.ScaleSpec
-replicas	1	int32	e			0
+replicas	1	int32	e
 #extensions/v1beta1.ScaleStatus
 replicas	1	int32	r
 selector	2	{}string	ea
 targetSelector	3	string	e
 #flowcontrol/v1.ExemptPriorityLevelConfiguration
-nominalConcurrencyShares	1	int32	pe
-lendablePercent	2	int32	pe
+nominalConcurrencyShares	1	int32	pe			0
+lendablePercent	2	int32	pe			0
 #flowcontrol/v1.FlowDistinguisherMethod
 type	1	string:flowcontrol/v1.FlowDistinguisherMethodType	r
 #flowcontrol/v1.FlowSchema kind
@@ -3469,7 +3469,7 @@ metadata	1	meta/v1.ListMeta	e
 items	2	[]FlowSchema	r
 #flowcontrol/v1.FlowSchemaSpec
 priorityLevelConfiguration	1	PriorityLevelConfigurationReference	r
-matchingPrecedence	2	int32
+matchingPrecedence	2	int32				1000
 distinguisherMethod	3	FlowDistinguisherMethod	pe
 rules	4	[]PolicyRulesWithSubjects	e	atomic
 #flowcontrol/v1.FlowSchemaStatus
@@ -3480,9 +3480,9 @@ name	1	string	r
 type	1	string:flowcontrol/v1.LimitResponseType	r
 queuing	2	QueuingConfiguration	pe
 #flowcontrol/v1.LimitedPriorityLevelConfiguration
-nominalConcurrencyShares	1	int32	p
+nominalConcurrencyShares	1	int32	p			30
 limitResponse	2	LimitResponse	e
-lendablePercent	3	int32	pe
+lendablePercent	3	int32	pe			0
 borrowingLimitPercent	4	int32	pe
 #flowcontrol/v1.NonResourcePolicyRule
 verbs	1	[]string	r	set
@@ -3513,9 +3513,9 @@ exempt	3	ExemptPriorityLevelConfiguration	pe
 #flowcontrol/v1.PriorityLevelConfigurationStatus
 conditions	1	[]PriorityLevelConfigurationCondition	e	map:type	merge:type
 #flowcontrol/v1.QueuingConfiguration
-queues	1	int32
-handSize	2	int32
-queueLengthLimit	3	int32
+queues	1	int32				64
+handSize	2	int32				8
+queueLengthLimit	3	int32				50
 #flowcontrol/v1.ResourcePolicyRule
 verbs	1	[]string	r	set
 apiGroups	2	[]string	r	set
@@ -4045,7 +4045,7 @@ items	2	[]IngressClass	r
 apiGroup	1	string	pe
 kind	2	string	r
 name	3	string	r
-scope	4	string	p
+scope	4	string	p			"Cluster"
 namespace	5	string	pe
 #networking/v1.IngressClassSpec
 controller	1	string	e
@@ -4098,7 +4098,7 @@ podSelector	1	meta/v1.LabelSelector	pe
 namespaceSelector	2	meta/v1.LabelSelector	pe
 ipBlock	3	IPBlock	pe
 #networking/v1.NetworkPolicyPort
-protocol	1	string:core/v1.Protocol	pe
+protocol	1	string:core/v1.Protocol	pe			"TCP"
 port	2	intOrString	pe
 endPort	3	int32	pe
 #networking/v1.NetworkPolicySpec
@@ -4623,7 +4623,7 @@ items	2	[]RoleBinding	r
 metadata	1	meta/v1.ListMeta	e
 items	2	[]Role	r
 #rbac/v1.RoleRef atomic
-apiGroup	1	string
+apiGroup	1	string				"rbac.authorization.k8s.io"
 kind	2	string	r
 name	3	string	r
 #rbac/v1.Subject atomic
@@ -4859,7 +4859,7 @@ ips	2	[]string	e	atomic
 hardwareAddress	3	string	e
 #resource/v1.NodeAllocatableResourceMapping
 capacityKey	1	string:resource/v1.QualifiedName	pe
-allocationMultiplier	2	quantity	pe
+allocationMultiplier	2	quantity	pe			"1"
 #resource/v1.OpaqueDeviceConfiguration
 driver	1	string	r
 parameters	2	rawExtension	r
@@ -5361,7 +5361,7 @@ metadata	1	meta/v1.ObjectMeta	e
 value	2	int32
 globalDefault	3	bool	e
 description	4	string	e
-preemptionPolicy	5	string:core/v1.PreemptionPolicy	pe
+preemptionPolicy	5	string:core/v1.PreemptionPolicy	pe			"PreemptLowerPriority"
 #scheduling/v1.PriorityClassList kind
 metadata	1	meta/v1.ListMeta	e
 items	2	[]PriorityClass	r
@@ -5442,14 +5442,14 @@ spec	2	CSIDriverSpec	r
 metadata	1	meta/v1.ListMeta	e
 items	2	[]CSIDriver	r
 #storage/v1.CSIDriverSpec
-attachRequired	1	bool	pe
-podInfoOnMount	2	bool	pe
-volumeLifecycleModes	3	[]string:storage/v1.VolumeLifecycleMode	e	set
-storageCapacity	4	bool	pe
-fsGroupPolicy	5	string:storage/v1.FSGroupPolicy	pe
+attachRequired	1	bool	pe			true
+podInfoOnMount	2	bool	pe			false
+volumeLifecycleModes	3	[]string:storage/v1.VolumeLifecycleMode	e	set		["Persistent"]
+storageCapacity	4	bool	pe			false
+fsGroupPolicy	5	string:storage/v1.FSGroupPolicy	pe			"ReadWriteOnceWithFSType"
 tokenRequests	6	[]TokenRequest	e	atomic
-requiresRepublish	7	bool	pe
-seLinuxMount	8	bool	pe
+requiresRepublish	7	bool	pe			false
+seLinuxMount	8	bool	pe			false
 nodeAllocatableUpdatePeriodSeconds	9	int64	pe
 serviceAccountTokenInSecrets	10	bool	pe
 preventPodSchedulingIfMissing	11	bool	pe
@@ -5479,10 +5479,10 @@ items	2	[]CSIStorageCapacity	r
 metadata	1	meta/v1.ObjectMeta	e
 provisioner	2	string	r
 parameters	3	{}string	e
-reclaimPolicy	4	string:core/v1.PersistentVolumeReclaimPolicy	pe
+reclaimPolicy	4	string:core/v1.PersistentVolumeReclaimPolicy	pe			"Delete"
 mountOptions	5	[]string	e	atomic
 allowVolumeExpansion	6	bool	pe
-volumeBindingMode	7	string:storage/v1.VolumeBindingMode	pe
+volumeBindingMode	7	string:storage/v1.VolumeBindingMode	pe			"Immediate"
 allowedTopologies	8	[]core/v1.TopologySelectorTerm	e	atomic
 #storage/v1.StorageClassList kind
 metadata	1	meta/v1.ListMeta	e
