@@ -107,7 +107,7 @@ export class NodeExchange implements HttpRequest, HttpResponse {
     const length: Headers = isBodiless(status) ? [] : [['Content-Length', stated ?? String(Buffer.byteLength(body))]];
     this.#writeHead(status, [...withoutOurs(headers), ...length]);
     if (isHead || isBodiless(status)) this.#res.end();
-    else this.#res.end(typeof body === 'string' ? body : Buffer.from(body));
+    else this.#res.end(Buffer.from(body)); // a string would make node:http write the headers as UTF-8, too
     this.#close();
   }
 

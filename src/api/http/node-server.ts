@@ -115,7 +115,9 @@ export class NodeServer implements HttpServer, NodeExchangeHost {
     server.maxConnections = connectionLimit;
     server.on('secureConnection', refuseForeignCertificate);
     server.on('tlsClientError', (_error, socket) => socket.destroy());
-    server.on('request', (req: IncomingMessage, res: ServerResponse) => this.#serve(new NodeExchange(this, req, res)));
+    server.on('request', (req: IncomingMessage, res: ServerResponse) => {
+      if (!req.socket.destroyed) this.#serve(new NodeExchange(this, req, res)); // refused, but its bytes were here
+    });
     server.on('upgrade', (req: IncomingMessage, socket: Socket, head: Buffer) => void this.#upgrade(req, socket, head));
     return server;
   }
@@ -134,6 +136,7 @@ export class NodeServer implements HttpServer, NodeExchangeHost {
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#upgraded.delete(socket));
     const webSockets = await webSocketServer(this.options.bodyLimitBytes);
+    if (socket.destroyed) return;
     const response = new ServerResponse(req); // for an answer that is no upgrade
     response.shouldKeepAlive = false;
     response.assignSocket(socket);

@@ -64,7 +64,7 @@ export class UwsExchange implements HttpRequest, HttpResponse {
   // --- request
 
   header(name: string): string | undefined {
-    if (this.#req) return this.#req.getHeader(name) || undefined;
+    if (this.#req) return fromLatin1(this.#req.getHeader(name)) || undefined;
     return this.#headers.find(([key]) => key === name)?.[1];
   }
 
@@ -296,6 +296,10 @@ function readHeaders(req: UwsRequest): [string, string][] {
   });
   return headers;
 }
+
+/** `getHeader` makes a character of each byte; `forEach` reads UTF-8, as Go does. */
+const fromLatin1 = (value: string): string =>
+  /^[\t\x20-\x7e]*$/.test(value) ? value : Buffer.from(value, 'latin1').toString();
 
 const isBodiless = (status: number): boolean => status === 204 || status === 304;
 

@@ -112,6 +112,11 @@ export class UwsServer implements HttpServer, ExchangeHost {
     });
     if (!listener.socket) throw new PortInUseError(`cannot listen on ${host}:${port}: address already in use`);
     this.#port = this.#uws.us_socket_local_port(listener.socket);
+    if (port === 0) {
+      this.#closePort(listener); // only a port asked for by number can be taken over while connections are on it
+      this.#listen(listener, this.#port);
+      return;
+    }
     this.#listeners.add(listener);
   }
 
