@@ -1,3 +1,4 @@
+export { type EtcdOptions, etcdBackend } from './backends/etcd.ts';
 export { memoryBackend } from './backends/memory.ts';
 export { sqliteBackend, type SqliteOptions } from './backends/sqlite.ts';
 export { openStore, type StoreBudget, type StoreOptions } from './open.ts';
