@@ -1,8 +1,8 @@
 /** A ClusterRole with an aggregation rule has the rules of all roles that its selectors match. */
+import { isDeepStrictEqual } from 'node:util';
 import type { ResourceRef } from '../client/types.ts';
-import { matchesSelector } from '../resources/shared/labels.ts';
-import { semanticEqual } from '../resources/shared/equal.ts';
-import type { ClusterRole, PolicyRule } from '../resources/typings/rbac.ts';
+import { matchesLabels, requirementsOfSelector } from '../schema/index.ts';
+import type { ClusterRole, PolicyRule } from '../schema/generated/index.ts';
 import {
   type Action,
   type Controller,
@@ -30,13 +30,15 @@ export function planAggregation(role: ClusterRole, all: readonly ClusterRole[]):
   const rules: PolicyRule[] = [];
   const sorted = [...all].sort(byName);
   for (const selector of selectors) {
+    const requirements = requirementsOfSelector(selector);
     for (const other of sorted) {
-      if (other.metadata.name === role.metadata.name || !matchesSelector(selector, other.metadata.labels)) continue;
-      for (const rule of other.rules ?? []) if (!rules.some((known) => semanticEqual(known, rule))) rules.push(rule);
+      if (other.metadata.name === role.metadata.name || !matchesLabels(requirements, other.metadata.labels)) continue;
+      for (const rule of other.rules ?? [])
+        if (!rules.some((known) => isDeepStrictEqual(known, rule))) rules.push(rule);
     }
   }
   const object: ClusterRole = { ...role, rules };
-  return semanticEqual(rules, role.rules) ? [] : [{ do: 'update', ref: clusterRoles, object }];
+  return isDeepStrictEqual(rules, role.rules ?? []) ? [] : [{ do: 'update', ref: clusterRoles, object }];
 }
 
 export function clusterRoleAggregationController({ clientFor, clock, log }: ControllerEnv): Controller {

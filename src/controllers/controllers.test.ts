@@ -1,10 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { apiError, silentLogger } from '../kernel/index.ts';
-import type { ConfigMap, Endpoints, Namespace, Service } from '../resources/typings/core.ts';
-import type { EndpointSlice } from '../resources/typings/discovery.ts';
-import type { ServiceCIDR } from '../resources/typings/networking.ts';
-import type { ClusterRole, PolicyRule } from '../resources/typings/rbac.ts';
+import type {
+  ClusterRole,
+  ConfigMap,
+  EndpointSlice,
+  Endpoints,
+  Namespace,
+  PolicyRule,
+  Service,
+  ServiceCIDR,
+} from '../schema/generated/index.ts';
 import type { KubeObject } from '../schema/object.ts';
 import { type ControllersOptions, controllerUser, startControllers } from './index.ts';
 import { FakeCluster } from './testing.ts';
@@ -248,6 +254,7 @@ test('an aggregated role has the rules of the roles that its selectors match, ea
   });
   const view: ClusterRole = {
     metadata: { name: 'view' },
+    rules: [],
     aggregationRule: { clusterRoleSelectors: [{ matchLabels: { 'aggregate-to-view': 'true' } }] },
   };
   await admin.create(clusterRoles, role('b', 'pods', 'secrets'));

@@ -1,11 +1,9 @@
 /** Service `kubernetes` in `default`, its endpoints, and the ServiceCIDR that its address is from. */
 import { isIPv6 } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import type { ResourceRef } from '../client/types.ts';
 import { formatTime } from '../kernel/index.ts';
-import { semanticEqual } from '../resources/shared/equal.ts';
-import type { Endpoints, Service } from '../resources/typings/core.ts';
-import type { EndpointSlice } from '../resources/typings/discovery.ts';
-import type { ServiceCIDR } from '../resources/typings/networking.ts';
+import type { EndpointSlice, EndpointSubset, Endpoints, Service, ServiceCIDR } from '../schema/generated/index.ts';
 import type { KubeObject } from '../schema/object.ts';
 import {
   type Action,
@@ -92,7 +90,7 @@ function planCidrStatus(cidrs: readonly string[], existing: ServiceCIDR, nowMs: 
   const conditions = existing.status?.conditions ?? [];
   const ready = conditions.find(({ type }) => type === 'Ready');
   const settled = ready && ready.status !== 'Unknown';
-  if (settled || existing.metadata.deletionTimestamp || !semanticEqual(existing.spec?.cidrs, cidrs)) return [];
+  if (settled || existing.metadata.deletionTimestamp || !isDeepStrictEqual(existing.spec?.cidrs, cidrs)) return [];
   const condition = {
     type: 'Ready',
     status: 'True',
@@ -119,20 +117,20 @@ const serviceOf = ({ serviceIp, servicePort }: KubernetesServiceOptions, target:
 });
 
 function planEndpoints({ ip, port }: Target, existing: Endpoints | undefined): Action[] {
-  const subsets = [{ addresses: [{ ip }], ports: [{ name: portName, port, protocol: 'TCP' }] }];
+  const subsets: EndpointSubset[] = [{ addresses: [{ ip }], ports: [{ name: portName, port, protocol: 'TCP' }] }];
   // Its slice is made here, not by the mirroring controller.
   const labels = { ...existing?.metadata.labels, 'endpointslice.kubernetes.io/skip-mirror': 'true' };
   const object: Endpoints = existing
     ? { ...existing, metadata: { ...existing.metadata, labels }, subsets }
     : { apiVersion: 'v1', kind: 'Endpoints', metadata: { name: objectName, namespace, labels }, subsets };
   if (!existing) return [create(endpoints, object)];
-  return semanticEqual(object, existing) ? [] : [{ do: 'update', ref: endpoints, object }];
+  return isDeepStrictEqual(object, existing) ? [] : [{ do: 'update', ref: endpoints, object }];
 }
 
 function planSlice({ ip, port }: Target, existing: EndpointSlice | undefined): Action[] {
   const addressType = isIPv6(ip) ? 'IPv6' : 'IPv4';
   const labels = { 'kubernetes.io/service-name': objectName };
-  const fields = {
+  const fields: Pick<EndpointSlice, 'addressType' | 'endpoints' | 'ports'> = {
     addressType,
     endpoints: [{ addresses: [ip], conditions: { ready: true } }],
     ports: [{ name: portName, port, protocol: 'TCP' }],
@@ -149,7 +147,7 @@ function planSlice({ ip, port }: Target, existing: EndpointSlice | undefined): A
     return [{ do: 'delete', ref: endpointSlices, object: existing }, create(endpointSlices, fresh)];
   }
   const object: EndpointSlice = { ...existing, ...fields, metadata: { ...existing.metadata, labels } };
-  return semanticEqual(object, existing) ? [] : [{ do: 'update', ref: endpointSlices, object }];
+  return isDeepStrictEqual(object, existing) ? [] : [{ do: 'update', ref: endpointSlices, object }];
 }
 
 const resyncMs = 30_000;

@@ -1,7 +1,7 @@
 /** Every active namespace has a ConfigMap `kube-root-ca.crt` by which pods verify the API server. */
 import type { ResourceRef } from '../client/types.ts';
 import { isReason } from '../kernel/index.ts';
-import type { ConfigMap, Namespace } from '../resources/typings/core.ts';
+import type { ConfigMap, Namespace } from '../schema/generated/index.ts';
 import {
   type Action,
   type Controller,

@@ -1,7 +1,7 @@
 /** Every active namespace has a ServiceAccount `default`. */
 import type { ResourceRef } from '../client/types.ts';
 import { isReason } from '../kernel/index.ts';
-import type { Namespace, ServiceAccount } from '../resources/typings/core.ts';
+import type { Namespace, ServiceAccount } from '../schema/generated/index.ts';
 import {
   type Action,
   type Controller,

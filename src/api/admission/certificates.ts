@@ -1,6 +1,6 @@
 /** Who may approve and sign certificate requests, and which subjects a client certificate may never have. */
 import { isDeepStrictEqual } from 'node:util';
-import type { CertificateSigningRequest } from '../../resources/typings/certificates.ts';
+import type { CertificateSigningRequest } from '../../schema/generated/index.ts';
 import type { AdmissionPlugin, AdmissionRequest, Authorizer } from '../types.ts';
 import { forbidden, isResource, on } from './request.ts';
 

@@ -1,5 +1,5 @@
 /** An Ingress that names no class gets the default one. */
-import type { Ingress, IngressClass } from '../../resources/typings/networking.ts';
+import type { Ingress, IngressClass } from '../../schema/generated/index.ts';
 import type { AdmissionPlugin } from '../types.ts';
 import { newestDefault } from './default-class.ts';
 import type { Lookup } from './lookup.ts';

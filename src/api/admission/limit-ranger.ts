@@ -1,5 +1,4 @@
 /** LimitRange: default requests and limits of containers, and bounds on containers, pods and claims. */
-import { nanos } from '../../resources/shared/quantity.ts';
 import type {
   Container,
   LimitRange,
@@ -7,11 +6,12 @@ import type {
   PersistentVolumeClaim,
   Pod,
   PodSpec,
-} from '../../resources/typings/core.ts';
+} from '../../schema/generated/index.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../types.ts';
 import { aggregate } from '../authz/index.ts';
 import type { Lookup } from './lookup.ts';
-import { podTotal, type ResourceList } from './pod-resources.ts';
+import { podTotal } from './pod-resources.ts';
+import { milliOf, type ResourceList } from './quantities.ts';
 import { forbidden, isPod, isResource, on } from './request.ts';
 
 export function limitRanger(lookup: Lookup): AdmissionPlugin {
@@ -29,7 +29,7 @@ export function limitRanger(lookup: Lookup): AdmissionPlugin {
       for (const range of ranges(request)) {
         const limits = range.spec?.limits ?? [];
         const problems = pod
-          ? limits.flatMap((limit) => podProblems((request.object as Pod).spec ?? {}, limit))
+          ? limits.flatMap((limit) => podProblems((request.object as Pod).spec, limit))
           : limits.flatMap((limit) => claimProblems(request.object as PersistentVolumeClaim, limit));
         if (problems.length) throw forbidden(request, aggregate(problems));
       }
@@ -56,8 +56,8 @@ function setDefaults(pod: Pod, range: LimitRange): void {
     Object.assign(limits, item.default);
   }
   const set = [
-    ...(pod.spec?.containers ?? []).flatMap((c) => defaultContainer(c, requests, limits, 'container')),
-    ...(pod.spec?.initContainers ?? []).flatMap((c) => defaultContainer(c, requests, limits, 'init container')),
+    ...(pod.spec.containers ?? []).flatMap((c) => defaultContainer(c, requests, limits, 'container')),
+    ...(pod.spec.initContainers ?? []).flatMap((c) => defaultContainer(c, requests, limits, 'init container')),
   ];
   if (set.length === 0) return;
   const text = `LimitRanger plugin set: ${set.join('; ')}`;
@@ -103,14 +103,14 @@ function problems(limit: LimitRangeItem, requests: ResourceList, limits: Resourc
 
 function claimProblems(claim: PersistentVolumeClaim, limit: LimitRangeItem): string[] {
   if (limit.type !== 'PersistentVolumeClaim') return [];
-  const requests = claim.spec?.resources?.requests ?? {};
+  const requests = claim.spec.resources?.requests ?? {};
   return [
     ...each(limit.min, (name, bound) => belowMinimum('PersistentVolumeClaim', name, bound, requests[name], undefined)),
     ...each(limit.max, (name, bound) => {
       const head = `maximum ${name} usage per PersistentVolumeClaim is ${bound}`;
       const request = requests[name];
       if (request === undefined) return `${head}.  No request is specified`;
-      return milli(request) > milli(bound) ? `${head}, but request is ${request}` : undefined;
+      return milliOf(request) > milliOf(bound) ? `${head}, but request is ${request}` : undefined;
     }),
   ];
 }
@@ -119,31 +119,26 @@ function each(bounds: ResourceList | undefined, check: (name: string, bound: str
   return Object.entries(bounds ?? {}).flatMap(([name, bound]) => check(name, bound) ?? []);
 }
 
-const nanosPerMilli = 1_000_000n;
-
-/** Thousandths, rounded up. */
-const milli = (quantity: string): bigint => (nanos(quantity) + nanosPerMilli - 1n) / nanosPerMilli;
-
 type Amount = string | undefined;
 
 function belowMinimum(type: string, name: string, bound: string, request: Amount, limit: Amount): string | undefined {
   const head = `minimum ${name} usage per ${type} is ${bound}`;
   if (request === undefined) return `${head}.  No request is specified`;
-  if (milli(request) < milli(bound)) return `${head}, but request is ${request}`;
-  return limit !== undefined && milli(limit) < milli(bound) ? `${head}, but limit is ${limit}` : undefined;
+  if (milliOf(request) < milliOf(bound)) return `${head}, but request is ${request}`;
+  return limit !== undefined && milliOf(limit) < milliOf(bound) ? `${head}, but limit is ${limit}` : undefined;
 }
 
 function aboveMaximum(type: string, name: string, bound: string, request: Amount, limit: Amount): string | undefined {
   const head = `maximum ${name} usage per ${type} is ${bound}`;
   if (limit === undefined) return `${head}.  No limit is specified`;
-  if (milli(limit) > milli(bound)) return `${head}, but limit is ${limit}`;
-  return request !== undefined && milli(request) > milli(bound) ? `${head}, but request is ${request}` : undefined;
+  if (milliOf(limit) > milliOf(bound)) return `${head}, but limit is ${limit}`;
+  return request !== undefined && milliOf(request) > milliOf(bound) ? `${head}, but request is ${request}` : undefined;
 }
 
 function aboveRatio(type: string, name: string, bound: string, request: Amount, limit: Amount): string | undefined {
   const head = `${name} max limit to request ratio per ${type} is ${bound}`;
-  if (request === undefined || milli(request) === 0n) return `${head}, but no request is specified or request is 0`;
-  if (limit === undefined || milli(limit) === 0n) return `${head}, but no limit is specified or limit is 0`;
-  const ratio = Number(milli(limit)) / Number(milli(request));
-  return ratio * 1000 > Number(milli(bound)) ? `${head}, but provided ratio is ${ratio.toFixed(6)}` : undefined;
+  if (request === undefined || milliOf(request) === 0n) return `${head}, but no request is specified or request is 0`;
+  if (limit === undefined || milliOf(limit) === 0n) return `${head}, but no limit is specified or limit is 0`;
+  const ratio = Number(milliOf(limit)) / Number(milliOf(request));
+  return ratio * 1000 > Number(milliOf(bound)) ? `${head}, but provided ratio is ${ratio.toFixed(6)}` : undefined;
 }

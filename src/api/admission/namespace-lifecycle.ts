@@ -1,6 +1,6 @@
 /** Objects are created only in namespaces that exist and stay; some namespaces are never deleted. */
 import { apiError } from '../../kernel/index.ts';
-import type { Namespace } from '../../resources/typings/core.ts';
+import type { Namespace } from '../../schema/generated/index.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../types.ts';
 import type { Lookup } from './lookup.ts';
 import { forbidden, on, resourceOf } from './request.ts';

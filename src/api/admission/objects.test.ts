@@ -98,9 +98,9 @@ test('an access review does not tell whether its namespace exists', () =>
 // --- nodes, priority classes
 
 test('a new node is tainted as not ready, once', async () => {
-  const node: KubeObject & { spec?: { taints?: object[] } } = { metadata: { name: 'n' } };
+  const node: KubeObject & { spec: { taints?: object[] } } = { metadata: { name: 'n' }, spec: {} };
   for (let i = 0; i < 2; i++) await admit('TaintNodesByCondition', requestOf('/nodes', 'Node', { object: node }));
-  assert.deepEqual(node.spec?.taints, [{ key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }]);
+  assert.deepEqual(node.spec.taints, [{ key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }]);
 });
 
 test('only one priority class is the default', async () => {

@@ -1,9 +1,9 @@
 /** A running pod is resized on Linux only, and only to what its node can give (KEP-1287). */
-import { nanos } from '../../resources/shared/quantity.ts';
-import type { Node, Pod, PodSpec } from '../../resources/typings/core.ts';
+import type { Node, Pod, PodSpec } from '../../schema/generated/index.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../types.ts';
 import type { Lookup } from './lookup.ts';
-import { podTotal, type ResourceList } from './pod-resources.ts';
+import { podTotal } from './pod-resources.ts';
+import { addAmounts, compareAmounts, milliOf, type ResourceList } from './quantities.ts';
 import { forbidden, on } from './request.ts';
 
 const isResize = ({ definition, subresource }: AdmissionRequest): boolean =>
@@ -16,7 +16,7 @@ export function podResizeValidator(lookup: Lookup): AdmissionPlugin {
     validate(request) {
       if (!isResize(request)) return;
       const pod = request.object as Pod;
-      const nodeName = pod.spec?.nodeName;
+      const nodeName = pod.spec.nodeName;
       // The generation moves only when the spec changes.
       if (!nodeName || pod.metadata.generation === request.oldObject?.metadata.generation) return;
       const node = lookup.get<Node>('v1/Node', nodeName);
@@ -26,7 +26,7 @@ export function podResizeValidator(lookup: Lookup): AdmissionPlugin {
         const text = `pod resize is only supported on linux nodes, node ${JSON.stringify(nodeName)} is ${JSON.stringify(os)}`;
         throw refusal(request, text, 'UnsupportedPlatform');
       }
-      const problem = excess(pod.spec ?? {}, node.status?.allocatable ?? {});
+      const problem = excess(pod.spec, node.status?.allocatable ?? {});
       if (problem) throw refusal(request, problem, 'NodeCapacity');
     },
   };
@@ -38,17 +38,15 @@ function refusal(request: AdmissionRequest, message: string, reason: string) {
   return error;
 }
 
-const inSteps = (quantity: string | undefined, step: bigint): bigint => (nanos(quantity) + step - 1n) / step;
-const milliSteps = 1_000_000n;
-const wholeSteps = 1_000_000_000n;
-
+/** The excess, in upstream's units: thousandths of a CPU, bytes. */
 function excess(spec: PodSpec, allocatable: ResourceList): string | undefined {
   const total = podTotal(spec, 'requests');
-  const over: string[] = [];
-  for (const [name, step] of [['cpu', milliSteps] as const, ['memory', wholeSteps] as const]) {
-    const asked = nanos(total[name]) + nanos(spec.overhead?.[name]);
-    if (asked <= nanos(allocatable[name])) continue;
-    over.push(`${name}, requested: ${(asked + step - 1n) / step}, allocatable: ${inSteps(allocatable[name], step)}`);
-  }
+  const over = (['cpu', 'memory'] as const).flatMap((name) => {
+    const asked = addAmounts(total[name], spec.overhead?.[name]);
+    if (compareAmounts(asked, allocatable[name]) <= 0) return [];
+    const unit = name === 'cpu' ? 1n : 1000n;
+    const whole = (amount: string | undefined) => (milliOf(amount) + unit - 1n) / unit;
+    return `${name}, requested: ${whole(asked)}, allocatable: ${whole(allocatable[name])}`;
+  });
   return over.length ? `node didn't have enough allocatable resources: ${over.join('; ')}` : undefined;
 }

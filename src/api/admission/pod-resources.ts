@@ -1,21 +1,20 @@
 /** What a pod asks for in all: containers, sidecars, init containers, and the pod's own figures (KEP-753, KEP-2837). */
-import { addQuantities, compareQuantities } from '../../resources/shared/quantity.ts';
-import type { Container, PodSpec } from '../../resources/typings/core.ts';
+import type { Container, PodSpec } from '../../schema/generated/index.ts';
+import { addAmounts, compareAmounts, type ResourceList } from './quantities.ts';
 
-export type ResourceList = Record<string, string>;
 type Side = 'requests' | 'limits';
 
 const podLevel = (name: string): boolean => name === 'cpu' || name === 'memory' || name.startsWith('hugepages-');
 
 function add(total: ResourceList, more: ResourceList | undefined): ResourceList {
-  for (const [name, value] of Object.entries(more ?? {})) total[name] = addQuantities(total[name], value);
+  for (const [name, value] of Object.entries(more ?? {})) total[name] = addAmounts(total[name], value);
   return total;
 }
 
 function raise(total: ResourceList, other: ResourceList): void {
   for (const [name, value] of Object.entries(other)) {
     const present = total[name];
-    if (present === undefined || compareQuantities(value, present) > 0) total[name] = value;
+    if (present === undefined || compareAmounts(value, present) > 0) total[name] = value;
   }
 }
 

@@ -1,5 +1,5 @@
 /** Secrets that a pod refers to, and whether its service account lets it. */
-import type { Container, EphemeralContainer, Pod, PodSpec, ServiceAccount } from '../../resources/typings/core.ts';
+import type { Container, EphemeralContainer, Pod, PodSpec, ServiceAccount } from '../../schema/generated/index.ts';
 
 type AnyContainer = Container | EphemeralContainer;
 
@@ -37,7 +37,7 @@ export const enforcesMountableSecrets = (account: ServiceAccount): boolean =>
 export function checkMountableSecrets(account: ServiceAccount, pod: Pod, ephemeralOnly: boolean): string | undefined {
   const allowed = new Set((account.secrets ?? []).map(({ name }) => name ?? ''));
   const because = `because service account ${account.metadata.name} does not reference that`;
-  const { spec = {} } = pod;
+  const { spec } = pod;
   if (ephemeralOnly) return refusedEnv('ephemeral container', spec.ephemeralContainers, allowed, because);
   for (const { secret } of spec.volumes ?? []) {
     if (secret && !allowed.has(secret.secretName ?? ''))

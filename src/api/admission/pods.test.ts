@@ -1,12 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManualClock, StatusError } from '../../kernel/index.ts';
-import type { Container, Pod, PodSpec } from '../../resources/typings/core.ts';
+import type { Container, Pod, PodSpec, Toleration } from '../../schema/generated/index.ts';
 import type { AdmissionDeps } from './index.ts';
 import type { Lookup } from './lookup.ts';
 import { lookupOf, plugin, podRequest, run } from './testing.ts';
 
-const pod = (spec: PodSpec = {}, metadata: object = {}): Pod => ({
+const pod = (spec: Partial<PodSpec> = {}, metadata: object = {}): Pod => ({
   metadata: { name: 'web', namespace: 'shop', ...metadata },
   spec: { containers: [{ name: 'c' }], ...spec },
 });
@@ -20,7 +20,7 @@ const account = (more: object = {}) => ({
 
 async function admitted(name: string, deps: Partial<AdmissionDeps>, given: Pod): Promise<PodSpec> {
   await run(plugin(name, deps), podRequest({ object: given }));
-  return given.spec ?? {};
+  return given.spec;
 }
 
 const refusal =
@@ -119,7 +119,7 @@ test('the default account is waited for', async () => {
 
 test('a mirror pod refers to no account and no secret', async () => {
   const annotations = { 'kubernetes.io/config.mirror': 'x' };
-  const mirror = (spec: PodSpec) => admitted('ServiceAccount', {}, pod(spec, { annotations }));
+  const mirror = (spec: Partial<PodSpec>) => admitted('ServiceAccount', {}, pod(spec, { annotations }));
   assert.equal((await mirror({})).serviceAccountName, undefined);
   await assert.rejects(
     mirror({ serviceAccountName: 'a' }),
@@ -196,7 +196,7 @@ test('a pod stands an unready node for five minutes unless it says otherwise', a
   const added = (key: string) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds: 300 });
   const spec = await admitted('DefaultTolerationSeconds', {}, pod());
   assert.deepEqual(spec.tolerations, ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'].map(added));
-  const own = { key: 'node.kubernetes.io/not-ready', operator: 'Exists', effect: 'NoExecute' };
+  const own: Toleration = { key: 'node.kubernetes.io/not-ready', operator: 'Exists', effect: 'NoExecute' };
   const kept = await admitted('DefaultTolerationSeconds', {}, pod({ tolerations: [own] }));
   assert.deepEqual(kept.tolerations, [own, added('node.kubernetes.io/unreachable')]);
   const all = await admitted('DefaultTolerationSeconds', {}, pod({ tolerations: [{ operator: 'Exists' }] }));
@@ -229,7 +229,7 @@ test('overhead, selector and tolerations come from the RuntimeClass', async () =
 
 test('what contradicts the RuntimeClass is refused', async () => {
   const lookup = lookupOf(runtimeClass);
-  const refuses = (spec: PodSpec, message: string) =>
+  const refuses = (spec: Partial<PodSpec>, message: string) =>
     assert.rejects(admitted('RuntimeClass', { lookup }, pod(spec)), refusal(`pods "web" is forbidden: ${message}`));
   await refuses({ runtimeClassName: 'ghost' }, 'pod rejected: RuntimeClass "ghost" not found');
   await refuses(

@@ -1,6 +1,5 @@
 /** A pod's priority and preemption policy come from its PriorityClass; at most one class is the global default. */
-import type { Pod } from '../../resources/typings/core.ts';
-import type { PriorityClass } from '../../resources/typings/scheduling.ts';
+import type { Pod, PriorityClass } from '../../schema/generated/index.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../types.ts';
 import type { Lookup } from './lookup.ts';
 import { forbidden, isPod, isResource, on } from './request.ts';
@@ -30,15 +29,13 @@ export function priority(lookup: Lookup): AdmissionPlugin {
 
 /** Clients that do not know the fields must not be refused for leaving them out. */
 function keepPriority(pod: Pod, previous: Pod): void {
-  if (!pod.spec) return;
-  if (pod.spec.priority === undefined && previous.spec?.priority !== undefined)
+  if (pod.spec.priority === undefined && previous.spec.priority !== undefined)
     pod.spec.priority = previous.spec.priority;
-  if (pod.spec.preemptionPolicy === undefined && previous.spec?.preemptionPolicy !== undefined)
+  if (pod.spec.preemptionPolicy === undefined && previous.spec.preemptionPolicy !== undefined)
     pod.spec.preemptionPolicy = previous.spec.preemptionPolicy;
 }
 
 function setPriority(lookup: Lookup, request: AdmissionRequest, pod: Pod): void {
-  pod.spec ??= {};
   const { spec } = pod;
   const { className, value, policy } = resolve(lookup, request, spec.priorityClassName);
   if (className) spec.priorityClassName = className;
@@ -62,7 +59,7 @@ function setPriority(lookup: Lookup, request: AdmissionRequest, pod: Pod): void 
 interface Resolved {
   className: string;
   value: number;
-  policy: string | undefined;
+  policy: PriorityClass['preemptionPolicy'];
 }
 
 function resolve(lookup: Lookup, request: AdmissionRequest, name: string | undefined): Resolved {

@@ -1,9 +1,9 @@
 /** A pod's overhead, node selector and tolerations come from its RuntimeClass (KEP-688). */
-import type { Pod, Toleration } from '../../resources/typings/core.ts';
-import type { RuntimeClass } from '../../resources/typings/node.ts';
-import { sameResourceList, semanticEqual } from '../../resources/shared/equal.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Pod, RuntimeClass, Toleration } from '../../schema/generated/index.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../types.ts';
 import type { Lookup } from './lookup.ts';
+import { sameAmounts } from './quantities.ts';
 import { forbidden, isPod, on } from './request.ts';
 
 const mismatch = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead";
@@ -25,8 +25,8 @@ export function runtimeClass(lookup: Lookup): AdmissionPlugin {
       const pod = request.object as Pod;
       const fixed = find(lookup, request, pod)?.overhead;
       if (fixed) {
-        if (!sameResourceList(fixed.podFixed, pod.spec?.overhead)) throw forbidden(request, mismatch);
-      } else if (pod.spec?.overhead) {
+        if (!sameAmounts(fixed.podFixed, pod.spec.overhead)) throw forbidden(request, mismatch);
+      } else if (pod.spec.overhead) {
         throw forbidden(request, 'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead');
       }
     },
@@ -34,7 +34,7 @@ export function runtimeClass(lookup: Lookup): AdmissionPlugin {
 }
 
 function find(lookup: Lookup, request: AdmissionRequest, pod: Pod): RuntimeClass | undefined {
-  const name = pod.spec?.runtimeClassName;
+  const name = pod.spec.runtimeClassName;
   if (name === undefined) return undefined;
   const found = lookup.get<RuntimeClass>('node.k8s.io/v1/RuntimeClass', name);
   if (!found) throw forbidden(request, `pod rejected: RuntimeClass ${JSON.stringify(name)} not found`);
@@ -42,14 +42,14 @@ function find(lookup: Lookup, request: AdmissionRequest, pod: Pod): RuntimeClass
 }
 
 function setOverhead(request: AdmissionRequest, pod: Pod, { overhead }: RuntimeClass): void {
-  if (!overhead || !pod.spec) return;
+  if (!overhead) return;
   const given = pod.spec.overhead ?? {};
-  if (Object.keys(given).length && !sameResourceList(overhead.podFixed, given)) throw forbidden(request, mismatch);
+  if (Object.keys(given).length && !sameAmounts(overhead.podFixed, given)) throw forbidden(request, mismatch);
   if (overhead.podFixed) pod.spec.overhead = { ...overhead.podFixed };
 }
 
 function setScheduling(request: AdmissionRequest, pod: Pod, { scheduling }: RuntimeClass): void {
-  if (!scheduling || !pod.spec) return;
+  if (!scheduling) return;
   const selector = pod.spec.nodeSelector ?? {};
   for (const [key, value] of Object.entries(scheduling.nodeSelector ?? {})) {
     const given = selector[key];
@@ -69,7 +69,7 @@ export function mergeTolerations(first: readonly Toleration[], second: readonly 
   for (const [i, toleration] of all.entries()) {
     if (merged.some((kept) => tolerates(kept, toleration))) continue;
     const later = all.slice(i + 1);
-    if (later.some((other) => !semanticEqual(toleration, other) && tolerates(other, toleration))) continue;
+    if (later.some((other) => !isDeepStrictEqual(toleration, other) && tolerates(other, toleration))) continue;
     merged.push({ ...toleration });
   }
   return merged;
@@ -77,7 +77,7 @@ export function mergeTolerations(first: readonly Toleration[], second: readonly 
 
 /** True when `wide` tolerates all that `narrow` does. */
 function tolerates(wide: Toleration, narrow: Toleration): boolean {
-  if (semanticEqual(wide, narrow)) return true;
+  if (isDeepStrictEqual(wide, narrow)) return true;
   const anyKey = !wide.key && wide.operator === 'Exists';
   if ((narrow.key ?? '') !== (wide.key ?? '') && !anyKey) return false;
   if (wide.effect && wide.effect !== narrow.effect) return false;

@@ -1,6 +1,6 @@
 /** A pod runs as a service account that exists; its token, the cluster's CA and its namespace are mounted. */
 import { apiError, type Clock } from '../../kernel/index.ts';
-import type { Container, Pod, ServiceAccount, Volume, VolumeMount } from '../../resources/typings/core.ts';
+import type { Container, Pod, ServiceAccount, Volume, VolumeMount } from '../../schema/generated/index.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../types.ts';
 import type { Lookup } from './lookup.ts';
 import { checkMountableSecrets, enforcesMountableSecrets, podSecretNames } from './pod-secrets.ts';
@@ -47,7 +47,6 @@ const isEphemeral = ({ operation, subresource, definition }: AdmissionRequest): 
   definition.resource === 'pods';
 
 async function setAccount(deps: ServiceAccountDeps, request: AdmissionRequest, pod: Pod): Promise<void> {
-  pod.spec ??= {};
   const { spec } = pod;
   spec.serviceAccountName ||= spec.serviceAccount || 'default';
   // The deprecated alias always shows the same.
@@ -68,7 +67,7 @@ async function checkPod(deps: ServiceAccountDeps, request: AdmissionRequest, pod
 }
 
 async function checkSecrets(deps: ServiceAccountDeps, request: AdmissionRequest, pod: Pod): Promise<void> {
-  const name = pod.spec?.serviceAccountName;
+  const name = pod.spec.serviceAccountName;
   if (!name) {
     throw forbidden(request, `no service account specified for pod ${request.namespace}/${pod.metadata.name ?? ''}`);
   }
@@ -79,7 +78,7 @@ async function checkSecrets(deps: ServiceAccountDeps, request: AdmissionRequest,
 }
 
 function checkMirror(request: AdmissionRequest, pod: Pod): void {
-  const { spec = {} } = pod;
+  const { spec } = pod;
   if (spec.serviceAccountName) throw forbidden(request, 'a mirror pod may not reference service accounts');
   if (podSecretNames(spec).length) throw forbidden(request, 'a mirror pod may not reference secrets');
   const projectsToken = spec.volumes?.some((volume) => volume.projected?.sources?.some((s) => s.serviceAccountToken));
@@ -101,7 +100,7 @@ async function findAccount(deps: ServiceAccountDeps, request: AdmissionRequest, 
 }
 
 function mountToken(pod: Pod, generateName: (base: string) => string): void {
-  const spec = pod.spec ?? {};
+  const { spec } = pod;
   const existing = spec.volumes?.find((volume) => volume.name?.startsWith(volumePrefix))?.name;
   const name = existing ?? generateName(volumePrefix);
   const mounted = [...(spec.initContainers ?? []), ...(spec.containers ?? [])].filter((c) => mountInto(c, name));

@@ -1,10 +1,9 @@
 /** Claims get a default class and may grow only where their class lets them; objects in use are protected. */
-import { compareQuantities } from '../../resources/shared/quantity.ts';
-import type { PersistentVolumeClaim } from '../../resources/typings/core.ts';
-import type { StorageClass } from '../../resources/typings/storage.ts';
+import type { PersistentVolumeClaim, StorageClass } from '../../schema/generated/index.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../types.ts';
 import { newestDefault } from './default-class.ts';
 import type { Lookup } from './lookup.ts';
+import { compareAmounts } from './quantities.ts';
 import { forbidden, isResource, on } from './request.ts';
 
 const classKind = 'storage.k8s.io/v1/StorageClass';
@@ -57,7 +56,7 @@ export function persistentVolumeClaimResize(lookup: Lookup): AdmissionPlugin {
       const next = request.object as PersistentVolumeClaim;
       const previous = request.oldObject as PersistentVolumeClaim;
       const size = (claim: PersistentVolumeClaim) => claim.spec?.resources?.requests?.['storage'];
-      if (compareQuantities(size(next), size(previous)) <= 0) return;
+      if (compareAmounts(size(next), size(previous)) <= 0) return;
       if (previous.status?.phase !== 'Bound')
         throw forbidden(request, 'Only bound persistent volume claims can be expanded');
       if (mayGrow(lookup, next, previous)) return;

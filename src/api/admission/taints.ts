@@ -1,5 +1,5 @@
 /** A new node is not ready; a pod stands that for five minutes. */
-import type { Node, Pod, Toleration } from '../../resources/typings/core.ts';
+import type { Node, Pod, Toleration } from '../../schema/generated/index.ts';
 import type { AdmissionPlugin } from '../types.ts';
 import { isPod, isResource, on } from './request.ts';
 
@@ -14,7 +14,6 @@ export const taintNodesByCondition: AdmissionPlugin = {
   admit(request) {
     if (!isResource(request, '', 'nodes')) return;
     const node = request.object as Node;
-    node.spec ??= {};
     const taints = node.spec.taints ?? [];
     if (taints.some(({ key, effect }) => key === notReady && effect === 'NoSchedule')) return;
     node.spec.taints = [...taints, { key: notReady, effect: 'NoSchedule' }];
@@ -27,14 +26,19 @@ export const defaultTolerationSeconds: AdmissionPlugin = {
   admit(request) {
     if (!isPod(request)) return;
     const pod = request.object as Pod;
-    pod.spec ??= {};
     const tolerations = pod.spec.tolerations ?? [];
     const missing = [notReady, unreachable].filter((key) => !tolerations.some((toleration) => covers(toleration, key)));
     if (missing.length === 0) return;
-    const added = missing.map((key) => ({ key, operator: 'Exists', effect: 'NoExecute', tolerationSeconds }));
-    pod.spec.tolerations = [...tolerations, ...added];
+    pod.spec.tolerations = [...tolerations, ...missing.map(toleration)];
   },
 };
+
+const toleration = (key: string): Toleration => ({
+  key,
+  operator: 'Exists',
+  effect: 'NoExecute',
+  tolerationSeconds,
+});
 
 const covers = ({ key, effect }: Toleration, wanted: string): boolean =>
   (!key || key === wanted) && (!effect || effect === 'NoExecute');

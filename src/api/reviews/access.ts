@@ -8,8 +8,8 @@ import type {
   SubjectAccessReview,
   SubjectAccessReviewSpec,
   SubjectAccessReviewStatus,
-} from '../../resources/typings/authorization.ts';
-import { parseFieldSelector, parseLabelSelector } from '../selectors/index.ts';
+} from '../../schema/generated/index.ts';
+import { parseFieldSelector, parseLabelSelector } from '../../schema/index.ts';
 import type { Authorizer, ReviewHandler, UserInfo } from '../types.ts';
 import {
   validateLocalSubjectAccessReview,

@@ -1,7 +1,6 @@
 /** What the caller may do, and who it is: SelfSubjectRulesReview and SelfSubjectReview. */
 import { apiError, type Clock, formatTime } from '../../kernel/index.ts';
-import type { SelfSubjectReview } from '../../resources/typings/authentication.ts';
-import type { SelfSubjectRulesReview } from '../../resources/typings/authorization.ts';
+import type { SelfSubjectReview, SelfSubjectRulesReview } from '../../schema/generated/index.ts';
 import { aggregate, type PolicyRule, type RulesFor } from '../authz/index.ts';
 import type { ReviewHandler, UserInfo } from '../types.ts';
 

@@ -1,7 +1,6 @@
 /** What upstream refuses in access reviews, in its words. */
 import { type FieldError, type FieldPath, fieldError } from '../../kernel/index.ts';
-import { labelValue } from '../../resources/shared/names.ts';
-import { validateLabelName } from '../../resources/shared/labels.ts';
+import { labelKeyProblems, labelValueProblems } from '../../schema/index.ts';
 import type {
   FieldSelectorAttributes,
   LabelSelectorAttributes,
@@ -10,7 +9,7 @@ import type {
   SelfSubjectAccessReview,
   SubjectAccessReview,
   SubjectAccessReviewSpec,
-} from '../../resources/typings/authorization.ts';
+} from '../../schema/generated/index.ts';
 import type { ObjectMeta } from '../../schema/object.ts';
 
 export function* validateSubjectAccessReview(review: SubjectAccessReview): Iterable<FieldError> {
@@ -83,9 +82,9 @@ function* validateSelector(
     if (field === 'fieldSelector' && !key) yield fieldError.required([...at, 'key'], 'must be specified');
     yield* validateValues(operator, values, [...at, 'values']);
     if (field === 'fieldSelector') continue;
-    yield* validateLabelName(key, [...at, 'key']);
+    for (const message of labelKeyProblems(key)) yield fieldError.invalid([...at, 'key'], key, message);
     for (const [j, value] of values.entries()) {
-      for (const message of labelValue(value)) yield fieldError.invalid([...at, 'values', j], value, message);
+      for (const message of labelValueProblems(value)) yield fieldError.invalid([...at, 'values', j], value, message);
     }
   }
 }

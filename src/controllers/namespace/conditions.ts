@@ -1,7 +1,7 @@
 /** Conditions of a namespace that is going away, as upstream words them. */
 import type { ResourceRef } from '../../client/types.ts';
 import { formatTime } from '../../kernel/index.ts';
-import type { NamespaceCondition } from '../../resources/typings/core.ts';
+import type { NamespaceCondition } from '../../schema/generated/index.ts';
 
 /** What is left of one resource. */
 export interface Remainder {

@@ -1,7 +1,7 @@
 /** Empties namespaces that are being deleted, pods first, then lets them go (KEP-5080). */
 import type { Client, ResourceRef } from '../../client/types.ts';
 import { isReason } from '../../kernel/index.ts';
-import type { Namespace, Pod } from '../../resources/typings/core.ts';
+import type { Namespace, Pod } from '../../schema/generated/index.ts';
 import type { KubeObject } from '../../schema/object.ts';
 import {
   type Controller,
@@ -78,7 +78,7 @@ export function namespaceController(env: ControllerEnv, { resources }: Namespace
 
 async function markTerminating(client: Client, namespace: Namespace): Promise<Namespace> {
   if (namespace.status?.phase === 'Terminating') return namespace;
-  const next = { ...namespace, status: { ...namespace.status, phase: 'Terminating' } };
+  const next: Namespace = { ...namespace, status: { ...namespace.status, phase: 'Terminating' } };
   return client.update<Namespace>(namespaces, next, { subresource: 'status' });
 }
 

@@ -2,9 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeCluster } from '../../controllers/testing.ts';
 import { silentLogger } from '../../kernel/index.ts';
-import type { ConfigMap } from '../../resources/typings/core.ts';
-import type { FlowSchema } from '../../resources/typings/flowcontrol.ts';
-import type { ClusterRole, ClusterRoleBinding } from '../../resources/typings/rbac.ts';
+import type { ClusterRole, ClusterRoleBinding, ConfigMap, FlowSchema } from '../../schema/generated/index.ts';
 import { bootstrap } from './index.ts';
 
 const flowSchemas = { group: 'flowcontrol.apiserver.k8s.io', version: 'v1', resource: 'flowschemas' };

@@ -5,7 +5,7 @@ import type {
   PolicyRulesWithSubjects,
   PriorityLevelConfiguration,
   PriorityLevelConfigurationSpec,
-} from '../../resources/typings/flowcontrol.ts';
+} from '../../schema/generated/index.ts';
 
 const apiVersion = 'flowcontrol.apiserver.k8s.io/v1';
 export const autoUpdateKey = 'apf.kubernetes.io/autoupdate-spec';

@@ -1,10 +1,9 @@
 /** What a cluster holds before anyone uses it. Done at every start; writes only what is missing or out of date. */
+import { isDeepStrictEqual } from 'node:util';
 import { reconcilePolicy } from '../../api/authz/index.ts';
 import type { Client, ResourceRef } from '../../client/types.ts';
 import { type Clock, isReason, type Logger } from '../../kernel/index.ts';
-import { semanticEqual } from '../../resources/shared/equal.ts';
-import type { ConfigMap } from '../../resources/typings/core.ts';
-import type { PriorityClass } from '../../resources/typings/scheduling.ts';
+import type { ConfigMap, PriorityClass } from '../../schema/generated/index.ts';
 import type { KubeObject } from '../../schema/object.ts';
 import { autoUpdateKey, flowSchemas, mandatory, priorityLevels } from './flow-control.ts';
 import { bootstrapPolicy } from './rbac-policy.ts';
@@ -82,7 +81,7 @@ function updateSpec(existing: WithSpec, expected: WithSpec): WithSpec | undefine
   const { name = '', annotations, generation } = existing.metadata;
   const marked = annotations?.[autoUpdateKey];
   const isOurs = mandatory.has(name) || (marked === undefined ? generation === 1 : marked === 'true');
-  if (!isOurs || (marked === 'true' && semanticEqual(existing.spec, expected.spec))) return undefined;
+  if (!isOurs || (marked === 'true' && isDeepStrictEqual(existing.spec, expected.spec))) return undefined;
   const metadata = { ...existing.metadata, annotations: { ...annotations, [autoUpdateKey]: 'true' } };
   return { ...existing, metadata, ...(expected.spec && { spec: expected.spec }) };
 }
@@ -136,7 +135,7 @@ export async function publishAuthentication(client: Client, info: Authentication
     fieldSelector: 'metadata.name=extension-apiserver-authentication',
   });
   const replaceData = (existing: ConfigMap): ConfigMap | undefined =>
-    semanticEqual(existing.data, expected.data) ? undefined : { ...existing, data: expected.data ?? {} };
+    isDeepStrictEqual(existing.data, expected.data) ? undefined : { ...existing, data: expected.data ?? {} };
   return (await ensure(client, configMaps, items[0], expected, replaceData)) ? 1 : 0;
 }
 
