@@ -5,13 +5,13 @@ import type { ReviewHandler } from '../types.ts';
 import { localSubjectAccessReview, selfSubjectAccessReview, subjectAccessReview } from './access.ts';
 import { selfSubjectReview, selfSubjectRulesReview } from './self.ts';
 
-/** Handlers by `group/resource`. */
+/** Handlers by `group/version/resource`. */
 export function accessReviews(rbac: Pick<Rbac, 'authorizer' | 'rulesFor'>, clock: Clock): Map<string, ReviewHandler> {
   return new Map([
-    ['authorization.k8s.io/subjectaccessreviews', subjectAccessReview(rbac.authorizer)],
-    ['authorization.k8s.io/localsubjectaccessreviews', localSubjectAccessReview(rbac.authorizer)],
-    ['authorization.k8s.io/selfsubjectaccessreviews', selfSubjectAccessReview(rbac.authorizer)],
-    ['authorization.k8s.io/selfsubjectrulesreviews', selfSubjectRulesReview(rbac.rulesFor)],
-    ['authentication.k8s.io/selfsubjectreviews', selfSubjectReview(clock)],
+    ['authorization.k8s.io/v1/subjectaccessreviews', subjectAccessReview(rbac.authorizer)],
+    ['authorization.k8s.io/v1/localsubjectaccessreviews', localSubjectAccessReview(rbac.authorizer)],
+    ['authorization.k8s.io/v1/selfsubjectaccessreviews', selfSubjectAccessReview(rbac.authorizer)],
+    ['authorization.k8s.io/v1/selfsubjectrulesreviews', selfSubjectRulesReview(rbac.rulesFor)],
+    ['authentication.k8s.io/v1/selfsubjectreviews', selfSubjectReview(clock)],
   ]);
 }

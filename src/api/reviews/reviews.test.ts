@@ -38,7 +38,7 @@ function fixture() {
     return handler.review(object, namespace, jane);
   };
   const access = (kind: 'subject' | 'localsubject' | 'selfsubject', spec: object, metadata = {}, namespace = '') =>
-    review(`authorization.k8s.io/${kind}accessreviews`, { metadata, spec }, namespace);
+    review(`authorization.k8s.io/v1/${kind}accessreviews`, { metadata, spec }, namespace);
   return { asked, review, access };
 }
 
@@ -129,7 +129,7 @@ test('selectors that cannot be read are ignored, and the answer says so', async 
 
 test('a rules review lists both kinds of rules, and what could not be resolved', async () => {
   const { review } = fixture();
-  const rules = 'authorization.k8s.io/selfsubjectrulesreviews';
+  const rules = 'authorization.k8s.io/v1/selfsubjectrulesreviews';
   const answer = await review(rules, { metadata: {}, spec: { namespace: 'shop' } });
   assert.deepEqual(answer.status, {
     resourceRules: [{ verbs: ['get'], apiGroups: [''], resources: ['pods'], resourceNames: ['a'] }],
@@ -142,7 +142,7 @@ test('a rules review lists both kinds of rules, and what could not be resolved',
 
 test('the caller is told who it is', async () => {
   const { review } = fixture();
-  const answer = await review('authentication.k8s.io/selfsubjectreviews', { metadata: {} });
+  const answer = await review('authentication.k8s.io/v1/selfsubjectreviews', { metadata: {} });
   assert.deepEqual(answer.status, {
     userInfo: { username: 'jane', uid: '7', groups: ['devs'], extra: { scopes: ['a'] } },
   });
