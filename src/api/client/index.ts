@@ -1,0 +1,1 @@
+export { InProcessClient } from './client.ts';

@@ -1,0 +1,1 @@
+export { compileSelection, exactName, type Predicate, type Selection } from './selection.ts';

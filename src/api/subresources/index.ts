@@ -1,0 +1,12 @@
+export type { ConnectHandler, ConnectRequest } from './connect.ts';
+export { type Scale, scaleGvk, scaleMessage, scaleOf, withScale } from './scale.ts';
+export {
+  runAction,
+  runReview,
+  scaleTarget,
+  serveAction,
+  serveConnect,
+  serveReview,
+  serveScale,
+  updateScale,
+} from './serve.ts';

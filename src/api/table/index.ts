@@ -1,0 +1,1 @@
+export { columnDefinitions, type IncludeObject, parseIncludeObject, tableRow } from './table.ts';

@@ -1,0 +1,244 @@
+import { apiError } from '../../kernel/status.ts';
+import { CodecError, type MessageName } from '../../schema/codec.ts';
+import type { KubeObject } from '../../schema/object.ts';
+import { applyPatch, resetFields } from '../apply/index.ts';
+import type { Call, Core } from '../core.ts';
+import { inVersion, trackUpdate } from '../fields.ts';
+import { decodeObject, type Gvk } from '../objects.ts';
+import {
+  jsonPatch,
+  jsonPatchProblems,
+  mergePatch,
+  printPatch,
+  strategicMergePatch,
+  strictDecodingText,
+  undecodablePatch,
+} from '../patch/index.ts';
+import { fromUtf8, utf8 } from '../negotiation/index.ts';
+import type { Outcome } from './commit.ts';
+import { checkName, ensureNamespace } from './meta.ts';
+import { managerName, type WriteOptions } from './options.ts';
+import { applyUpdate } from './update.ts';
+
+export const patchTypes = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+  'application/apply-patch+yaml',
+] as const;
+export type PatchType = (typeof patchTypes)[number];
+
+/** A parsed patch. `problems`: what strict reading of the body itself complains about. */
+export interface Patch {
+  type: PatchType;
+  body: unknown;
+  problems: readonly string[];
+}
+
+/** What a patch is applied to: the object, or a subresource's own view of it (Scale). */
+export interface PatchTarget {
+  message: MessageName;
+  gvk: Gvk;
+  /** From the served object; undefined when it does not exist. */
+  read(current: KubeObject | undefined): KubeObject | undefined;
+  /** Back into the served object. */
+  write(current: KubeObject | undefined, patched: KubeObject): KubeObject;
+}
+
+const wholeObject = (call: Call): PatchTarget => ({
+  message: call.resource.definition.message,
+  gvk: call.resource.gvk,
+  read: (current) => current,
+  write: (_current, patched) => patched,
+});
+
+/** PATCH of any type. Re-evaluated when another write comes between. */
+export async function patchObject(
+  core: Core,
+  call: Call,
+  patch: Patch,
+  options: WriteOptions,
+  target: PatchTarget = wholeObject(call),
+): Promise<Outcome> {
+  const isApply = patch.type === 'application/apply-patch+yaml';
+  return applyUpdate(core, call, options, {
+    kind: 'PatchOptions',
+    uid: '',
+    createMissing: isApply && call.subresource === '',
+    next: (current) =>
+      isApply
+        ? applied(core, call, patch, options, target, current)
+        : patched(core, call, patch, options, target, current!),
+  });
+}
+
+function patched(
+  core: Core,
+  call: Call,
+  patch: Patch,
+  options: WriteOptions,
+  target: PatchTarget,
+  current: KubeObject,
+): KubeObject {
+  const before = target.read(current)!;
+  const { object, problems, shown } = merge(patch, target, before);
+  const result = decode(core, call, options, target, object, problems, shown);
+  const next = target.write(current, result);
+  finishNext(call, next);
+  return trackUpdate(core, call, current, next, managerName(options, call.userAgent));
+}
+
+/** `shown`: the text that upstream puts into messages about what came out. */
+function merge(
+  patch: Patch,
+  target: PatchTarget,
+  before: KubeObject,
+): { object: unknown; problems: readonly string[]; shown: () => string } {
+  switch (patch.type) {
+    case 'application/json-patch+json': {
+      const object = jsonPatch(before, patch.body);
+      const own = jsonPatchProblems(patch.body).map((text) => `json patch ${text}`);
+      return { object, problems: [...patch.problems, ...own], shown: () => JSON.stringify(object) };
+    }
+    case 'application/merge-patch+json': {
+      const object = mergePatch(before, patch.body);
+      return { object, problems: patch.problems, shown: () => JSON.stringify(object) };
+    }
+    default: {
+      const object = strategicMergePatch(target.message, before, patch.body);
+      return { object, problems: patch.problems, shown: () => printPatch(patch.body) };
+    }
+  }
+}
+
+/** Brings what a patch made into canonical form with defaults; unknown fields are judged by field validation. */
+function decode(
+  core: Core,
+  call: Call,
+  options: WriteOptions,
+  target: PatchTarget,
+  object: unknown,
+  ownProblems: readonly string[],
+  shown: () => string,
+): KubeObject {
+  const json = utf8(JSON.stringify(object));
+  try {
+    const decoded = core.codec.fromJson(target.message, json, { defaults: true, gvk: target.gvk });
+    const problems = [...ownProblems, ...decoded.problems.map((p) => `${p.type} field "${p.path}"`)];
+    judge(call, options, problems, shown);
+    checkKind(decoded, target.gvk, shown);
+    return decodeObject(core.codec, target.message, decoded.bytes, target.gvk);
+  } catch (error) {
+    if (error instanceof CodecError) throw undecodablePatch(shown(), error.message);
+    throw error;
+  }
+}
+
+function judge(call: Call, options: WriteOptions, problems: readonly string[], shown: () => string): void {
+  if (problems.length === 0 || options.fieldValidation === 'Ignore') return;
+  if (options.fieldValidation === 'Strict') throw undecodablePatch(shown(), strictDecodingText(problems));
+  for (const text of problems) call.warn(text);
+}
+
+function checkKind(decoded: { apiVersion?: string; kind?: string }, gvk: Gvk, shown: () => string): void {
+  const apiVersion = decoded.apiVersion ?? '';
+  const kind = decoded.kind ?? '';
+  if (kind === '') throw undecodablePatch(shown(), `Object 'Kind' is missing in '${shown()}'`);
+  if (apiVersion === gvk.apiVersion && kind === gvk.kind) return;
+  throw undecodablePatch(shown(), `no kind "${kind}" is registered for version "${apiVersion}"`);
+}
+
+function applied(
+  core: Core,
+  call: Call,
+  patch: Patch,
+  options: WriteOptions,
+  target: PatchTarget,
+  current: KubeObject | undefined,
+): KubeObject {
+  const before = target.read(current);
+  const { object, managedFields } = applyPatch({
+    apiVersion: target.gvk.apiVersion,
+    kind: target.gvk.kind,
+    message: target.message,
+    live: before && current ? { ...before, metadata: { ...before.metadata, ...ownedBy(current) } } : before,
+    applied: patch.body,
+    manager: options.fieldManager,
+    force: options.force === true,
+    subresource: call.subresource,
+    timeMs: core.clock.nowMs(),
+    filter: resetFields(call.resource.definition, call.subresource),
+    inVersion: (other, apiVersion) => inVersion(core, call, other, apiVersion),
+  });
+  if (patch.problems.length > 0) judgeYaml(call, options, patch.problems);
+  const json = utf8(JSON.stringify(object));
+  const decoded = core.codec.fromJson(target.message, json, { defaults: true, gvk: target.gvk });
+  const result = decodeObject(core.codec, target.message, decoded.bytes, target.gvk);
+  const next = target.write(current, result);
+  finishNext(call, next);
+  if (managedFields) next.metadata.managedFields = managedFields;
+  else delete next.metadata.managedFields;
+  if (!current && next.metadata.uid) {
+    throw apiError.conflict(
+      call.resource.qualified,
+      call.name,
+      `uid mismatch: the provided object specified uid ${next.metadata.uid}, and no existing object was found`,
+    );
+  }
+  return next;
+}
+
+const ownedBy = (current: KubeObject): Pick<KubeObject['metadata'], 'managedFields'> =>
+  current.metadata.managedFields ? { managedFields: current.metadata.managedFields } : {};
+
+function judgeYaml(call: Call, options: WriteOptions, problems: readonly string[]): void {
+  if (options.fieldValidation === 'Ignore') return;
+  if (options.fieldValidation === 'Strict') {
+    throw apiError.badRequest(
+      `error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n${problems.map((text) => `  ${text}`).join('\n')}`,
+    );
+  }
+  for (const text of problems) call.warn(text);
+}
+
+function finishNext(call: Call, next: KubeObject): void {
+  ensureNamespace(call, next);
+  checkName(call, next);
+  call.resource.definition.default?.(next);
+}
+
+/** Reads a patch body. Throws UnsupportedMediaType or BadRequest. */
+export async function parsePatch(contentType: string | undefined, body: Uint8Array): Promise<Patch> {
+  const type = (contentType ?? '').split(';', 1)[0]!.trim() as PatchType;
+  if (!patchTypes.includes(type)) throw apiError.unsupportedMediaType(patchTypes);
+  const text = fromUtf8(body);
+  if (type === 'application/apply-patch+yaml') return parseApply(text);
+  try {
+    return { type, body: JSON.parse(text) as unknown, problems: [] };
+  } catch (error) {
+    throw apiError.badRequest(`error decoding patch: ${(error as Error).message}`);
+  }
+}
+
+async function parseApply(text: string): Promise<Patch> {
+  const { parseDocument } = await import('yaml');
+  const type = 'application/apply-patch+yaml';
+  const looksLikeJson = /^\s*\{/.test(text);
+  if (looksLikeJson) {
+    try {
+      return { type, body: JSON.parse(text) as unknown, problems: [] };
+    } catch {
+      // Flow-style YAML begins like JSON.
+    }
+  }
+  const document = parseDocument(text, { uniqueKeys: true, schema: 'yaml-1.1', version: '1.1' });
+  const duplicates = document.errors.filter((error) => error.code === 'DUPLICATE_KEY');
+  const fatal = document.errors.find((error) => error.code !== 'DUPLICATE_KEY');
+  if (fatal) throw apiError.badRequest(`error decoding YAML: error converting YAML to JSON: yaml: ${fatal.message}`);
+  const problems = duplicates.map((error) => {
+    const line = error.linePos?.[0].line ?? 0;
+    const key = /^\s*["']?([^"':\s]+)/.exec(text.slice(error.pos[0]))?.[1] ?? '';
+    return `line ${line}: key ${JSON.stringify(key)} already set in map`;
+  });
+  return { type, body: document.toJS({ maxAliasCount: 100 }) as unknown, problems };
+}

@@ -1,0 +1,24 @@
+/** Long work gives the event loop back every few milliseconds. */
+import type { Clock } from '../../kernel/clock.ts';
+
+const sliceMs = 3;
+const checkEvery = 32;
+
+export interface Slices {
+  /** True when this slice has used its time. Cheap: looks at the clock once in 32 calls. */
+  due(): boolean;
+  /** Lets everything else run, then begins the next slice. */
+  rest(): Promise<void>;
+}
+
+export function breathe(clock: Clock): Slices {
+  let startMs = clock.monotonicMs();
+  let calls = 0;
+  return {
+    due: () => ++calls % checkEvery === 0 && clock.monotonicMs() - startMs > sliceMs,
+    async rest() {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      startMs = clock.monotonicMs();
+    },
+  };
+}

@@ -1,0 +1,224 @@
+/**
+ * Fan-out of store events to the watchers of the API. One subscription a kind; watchers are found by namespace and
+ * name; an event reaches them in slices, so that none holds the loop.
+ */
+import type { Timer } from '../../kernel/clock.ts';
+import type { StoredKind, StoreEvent, Subscription } from '../../store/types.ts';
+import type { Core } from '../core.ts';
+import { classify, errorFrame, SharedEvent } from './frames.ts';
+import type { StreamWatcher } from './stream.ts';
+
+/** Watchers visited before the loop gets a turn; grows with the backlog, so that fan-out cannot fall behind for ever. */
+const sliceWatchers = 100;
+const backlogStep = 16;
+export const bookmarkEveryMs = 60_000;
+
+class Channel {
+  readonly everything = new Set<StreamWatcher>();
+  readonly byNamespace = new Map<string, Set<StreamWatcher>>();
+  readonly byName = new Map<string, Set<StreamWatcher>>();
+  subscription: Subscription | undefined;
+  size = 0;
+
+  #slot(watcher: StreamWatcher): { map: Map<string, Set<StreamWatcher>>; key: string } | undefined {
+    const { namespace, name } = watcher.options;
+    if (name !== '') return { map: this.byName, key: `${namespace}/${name}` };
+    if (namespace !== '') return { map: this.byNamespace, key: namespace };
+    return undefined;
+  }
+
+  add(watcher: StreamWatcher): void {
+    this.size++;
+    const slot = this.#slot(watcher);
+    if (!slot) {
+      this.everything.add(watcher);
+      return;
+    }
+    const set = slot.map.get(slot.key) ?? new Set();
+    slot.map.set(slot.key, set);
+    set.add(watcher);
+  }
+
+  delete(watcher: StreamWatcher): void {
+    this.size--;
+    const slot = this.#slot(watcher);
+    if (!slot) {
+      this.everything.delete(watcher);
+      return;
+    }
+    const set = slot.map.get(slot.key);
+    set?.delete(watcher);
+    if (set?.size === 0) slot.map.delete(slot.key);
+  }
+
+  /** Those whom an event can concern. */
+  *candidates(event: StoreEvent): Iterable<StreamWatcher> {
+    yield* this.everything;
+    if (event.namespace !== '') {
+      yield* this.byNamespace.get(event.namespace) ?? [];
+      yield* this.byName.get(`/${event.name}`) ?? [];
+    }
+    yield* this.byName.get(`${event.namespace}/${event.name}`) ?? [];
+  }
+
+  *all(): Iterable<StreamWatcher> {
+    yield* this.everything;
+    for (const set of this.byNamespace.values()) yield* set;
+    for (const set of this.byName.values()) yield* set;
+  }
+}
+
+interface Round {
+  shared: SharedEvent;
+  watchers: Iterator<StreamWatcher>;
+}
+
+export class WatchHub {
+  readonly #core: Core;
+  readonly #channels = new Map<StoredKind, Channel>();
+  readonly #queue: SharedEvent[] = [];
+  #round: Round | undefined;
+  #scheduled = false;
+  #watchers = 0;
+  #bookmarks: Timer | undefined;
+  #closed = false;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  get size(): number {
+    return this.#watchers;
+  }
+
+  /** Delivers events after `watcher.revision` that are not published yet. */
+  join(watcher: StreamWatcher): void {
+    const kind = watcher.options.resource.stored!;
+    let channel = this.#channels.get(kind);
+    if (!channel) {
+      channel = new Channel();
+      this.#channels.set(kind, channel);
+      this.#subscribe(kind, channel);
+    }
+    channel.add(watcher);
+    this.#watchers++;
+    watcher.onEnd = () => this.#leave(kind, watcher);
+    this.#bookmarks ??= this.#core.clock.after(bookmarkEveryMs, () => this.#sendBookmarks());
+  }
+
+  /** Ends every watch; clients begin new ones elsewhere or later. */
+  close(): void {
+    this.#closed = true;
+    this.#bookmarks?.cancel();
+    for (const channel of this.#channels.values()) for (const watcher of [...channel.all()]) watcher.finish();
+    for (const shared of this.#queue.splice(0)) shared.release();
+    this.#round?.shared.release();
+    this.#round = undefined;
+  }
+
+  #subscribe(kind: StoredKind, channel: Channel): void {
+    channel.subscription = this.#core.store.subscribe(kind, this.#core.store.revision, {
+      event: (event) => this.#enqueue(event),
+      closed: () => {
+        for (const watcher of [...channel.all()]) watcher.finish();
+      },
+    });
+  }
+
+  #leave(kind: StoredKind, watcher: StreamWatcher): void {
+    const channel = this.#channels.get(kind);
+    if (!channel) return;
+    channel.delete(watcher);
+    this.#watchers--;
+    if (channel.size === 0) {
+      channel.subscription?.close();
+      this.#channels.delete(kind);
+    }
+    if (this.#watchers === 0) {
+      this.#bookmarks?.cancel();
+      this.#bookmarks = undefined;
+    }
+  }
+
+  #enqueue(event: StoreEvent): void {
+    if (this.#closed) return;
+    const shared = new SharedEvent(this.#core, event);
+    shared.retain();
+    this.#queue.push(shared);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.#slice();
+    });
+  }
+
+  #slice(): void {
+    let left = sliceWatchers * (1 + Math.floor(this.#queue.length / backlogStep));
+    while (left > 0) {
+      this.#round ??= this.#nextRound();
+      const round = this.#round;
+      if (!round) return;
+      const next = round.watchers.next();
+      if (next.done) {
+        round.shared.release();
+        this.#round = undefined;
+      } else {
+        left--;
+        this.#offer(next.value, round.shared);
+      }
+    }
+    this.#schedule();
+  }
+
+  #nextRound(): Round | undefined {
+    for (;;) {
+      const shared = this.#queue.shift();
+      if (!shared) return undefined;
+      const channel = this.#channels.get(shared.event.kind);
+      if (channel) return { shared, watchers: channel.candidates(shared.event)[Symbol.iterator]() };
+      shared.release();
+    }
+  }
+
+  #offer(watcher: StreamWatcher, shared: SharedEvent): void {
+    const { event } = shared;
+    if (watcher.over || event.revision <= watcher.revision) return;
+    watcher.revision = event.revision;
+    try {
+      const type = classify(watcher.options.predicate, event);
+      if (type) watcher.deliver(shared, type);
+    } catch (error) {
+      this.#core.log.error('watch event could not be encoded', { error: String(error) });
+      watcher.finish(errorFrame(this.#core, watcher.options.projection, internalError(error)));
+    }
+  }
+
+  /** Everything published has been offered to everybody: bookmarks may say so. */
+  #sendBookmarks(): void {
+    this.#bookmarks = this.#core.clock.after(bookmarkEveryMs, () => this.#sendBookmarks());
+    for (const channel of this.#channels.values()) {
+      for (const watcher of channel.all()) watcher.bookmark(this.settledRevision);
+    }
+  }
+
+  /** Revision up to which every event has been offered to its watchers. */
+  get settledRevision(): number {
+    const oldest = this.#round?.shared ?? this.#queue[0];
+    return oldest ? oldest.event.revision - 1 : this.#core.store.revision;
+  }
+}
+
+const internalError = (error: unknown): object => ({
+  kind: 'Status',
+  apiVersion: 'v1',
+  metadata: {},
+  status: 'Failure',
+  message: `Internal error occurred: ${String(error)}`,
+  reason: 'InternalError',
+  code: 500,
+});

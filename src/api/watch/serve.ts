@@ -1,0 +1,168 @@
+import { apiError } from '../../kernel/status.ts';
+import { CompactedError, type Selection, type StoreEvent } from '../../store/types.ts';
+import type { Call, Core } from '../core.ts';
+import type { Exchange } from '../exchange.ts';
+import { contentTypeOf, negotiateStream, type Offer, type Projection, projectionFor } from '../negotiation/index.ts';
+import type { Predicate } from '../selectors/index.ts';
+import { predicateOf, reachRevision } from '../verbs/list.ts';
+import { type ListOptions, parseRevision } from '../verbs/options.ts';
+import { classify, errorFrame, initialFrame, SharedEvent } from './frames.ts';
+import { httpSink, type OpenSink, webSocketSink } from './sink.ts';
+import { StreamWatcher } from './stream.ts';
+
+const minRequestTimeoutSeconds = 1800;
+/** A last bookmark before the timeout saves the client a replay. */
+const bookmarkBeforeEndMs = 2000;
+
+type Frames = Iterable<(first: boolean) => Uint8Array>;
+
+/** GET …?watch=1, over chunked HTTP or a WebSocket. */
+export async function serveWatch(
+  core: Core,
+  exchange: Exchange,
+  call: Call,
+  options: ListOptions,
+  offer: Offer,
+): Promise<void> {
+  const output = negotiateStream(exchange.request.header('accept'), offer);
+  const projection = projectionFor(core, call.resource, output, exchange.query);
+  const predicate = predicateOf(core, call, options);
+  const wanted = parseRevision(options.resourceVersion);
+  if (options.sendInitialEvents && wanted > 0) await reachRevision(core, wanted);
+  if (core.hub.size >= core.budget.watches) {
+    throw apiError.tooManyRequests('too many watches are open, please try again later', 1);
+  }
+  const isProtobuf = projection.media === 'protobuf';
+  const contentType = isProtobuf ? `${contentTypeOf.protobuf};stream=watch` : contentTypeOf.json;
+  const opened = exchange.request.isUpgrade
+    ? await webSocketSink(exchange, isProtobuf)
+    : httpSink(exchange, contentType);
+  if (opened.sink.closed) return;
+  if (options.sendInitialEvents) startWithState(core, call, options, projection, predicate, opened);
+  else startAfter(core, call, options, projection, predicate, opened, wanted || core.store.revision);
+}
+
+function startWithState(
+  core: Core,
+  call: Call,
+  options: ListOptions,
+  projection: Projection,
+  predicate: Predicate,
+  opened: OpenSink,
+): void {
+  const namespace = call.namespace || (call.resource.namespaced ? predicate.namespace : undefined);
+  const selection: Selection = {
+    ...(namespace && { namespace }),
+    ...(predicate.index && { index: predicate.index }),
+  };
+  const snapshot = core.store.list(call.resource.stored!, selection);
+  const frames = function* (): Frames {
+    using held = snapshot;
+    for (const entry of held.entries) {
+      if (predicate.matches(entry)) yield (first) => initialFrame(core, call.resource, projection, entry, first);
+    }
+  };
+  start(core, call, options, projection, predicate, opened, snapshot.revision, frames(), snapshot.revision);
+}
+
+function startAfter(
+  core: Core,
+  call: Call,
+  options: ListOptions,
+  projection: Projection,
+  predicate: Predicate,
+  opened: OpenSink,
+  after: number,
+): void {
+  let missed: SharedEvent[];
+  try {
+    missed = missedEvents(core, call, predicate, after);
+  } catch (error) {
+    if (!(error instanceof CompactedError)) throw error;
+    const expired = apiError.expired(`too old resource version: ${error.requested} (${error.oldest})`);
+    opened.sink.write(errorFrame(core, projection, expired.status));
+    opened.sink.end();
+    return;
+  }
+  const frames = function* (): Frames {
+    try {
+      for (const shared of missed) {
+        const type = classify(predicate, shared.event);
+        if (type) yield (first) => shared.frame(call.resource, projection, type, first);
+      }
+    } finally {
+      for (const shared of missed) shared.release();
+    }
+  };
+  start(core, call, options, projection, predicate, opened, Math.max(after, core.store.revision), frames());
+}
+
+/** Events of the window that the client has not seen, held until they are sent. */
+function missedEvents(core: Core, call: Call, predicate: Predicate, after: number): SharedEvent[] {
+  const kind = call.resource.stored!;
+  const missed: SharedEvent[] = [];
+  const inScope = (event: StoreEvent): boolean =>
+    (call.namespace === '' || event.namespace === call.namespace) &&
+    (predicate.name === undefined || event.name === predicate.name);
+  if (after >= core.store.revision) return missed;
+  const replay = core.store.subscribe(kind, after, {
+    event(event) {
+      if (!inScope(event)) return;
+      const shared = new SharedEvent(core, event);
+      shared.retain();
+      missed.push(shared);
+    },
+    closed: () => {},
+  });
+  replay.close();
+  return missed;
+}
+
+function start(
+  core: Core,
+  call: Call,
+  options: ListOptions,
+  projection: Projection,
+  predicate: Predicate,
+  opened: OpenSink,
+  revision: number,
+  frames: Frames,
+  endRevision?: number,
+): void {
+  const watcher = new StreamWatcher(
+    core,
+    opened.sink,
+    {
+      resource: call.resource,
+      projection,
+      predicate,
+      namespace: call.namespace || (call.resource.namespaced ? (predicate.namespace ?? '') : ''),
+      name: predicate.name ?? '',
+      bookmarks: options.allowWatchBookmarks,
+    },
+    revision,
+  );
+  core.hub.join(watcher);
+  limitTime(core, watcher, options);
+  opened.onClosed(() => watcher.stop());
+  watcher.begin(frames, endRevision).catch((error: unknown) => {
+    core.log.error('watch could not begin', { error: String(error) });
+    opened.sink.abort();
+    watcher.stop();
+  });
+}
+
+function limitTime(core: Core, watcher: StreamWatcher, options: ListOptions): void {
+  const seconds = options.timeoutSeconds || minRequestTimeoutSeconds * (1 + Math.random());
+  const endMs = seconds * 1000;
+  const end = core.clock.after(endMs, () => watcher.finish());
+  const last = core.clock.after(Math.max(0, endMs - bookmarkBeforeEndMs), () =>
+    watcher.bookmark(core.hub.settledRevision),
+  );
+  const leave = watcher.onEnd;
+  watcher.onEnd = () => {
+    end.cancel();
+    last.cancel();
+    leave();
+  };
+}
