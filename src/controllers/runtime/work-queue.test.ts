@@ -59,6 +59,7 @@ test('a key added while it is synced is synced once more, never at the same time
     return done;
   }, 4);
   queue.add('a');
+  await settle();
   queue.add('a');
   queue.add('a');
   gates[0]?.resolve();
@@ -113,6 +114,7 @@ test('success forgets the back-off', async () => {
     await settle();
     clock.advance(1);
   }
+  await settle();
   assert.equal(synced.length, 3);
   queue.add('a');
   await settle();
@@ -147,6 +149,7 @@ test('a stopped queue finishes what runs and starts nothing', async () => {
   const { queue, clock, synced } = fixture(() => gate.promise);
   queue.add('a');
   queue.add('b');
+  await settle();
   const stopped = queue.stop();
   gate.resolve({ again: true, withinMs: 10 });
   await stopped;

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Clock, Logger, Timer } from '../../kernel/index.ts';
 
 /** What a sync says about its key: nothing more to do, or look again (backing off, but within `withinMs`). */
@@ -75,7 +76,11 @@ export class WorkQueue {
   }
 
   async #run(key: string): Promise<void> {
+    // A sync that never waits for the disk would otherwise follow the next without end. Also, keys are added from
+    // within the store's publication, where nothing else should run.
+    await turn();
     try {
+      if (this.#stopped) return;
       const result = await this.#options.sync(key);
       if (result.again) this.#later(key, firstLookMs, result.withinMs);
       else this.#tries.delete(key);
@@ -83,9 +88,10 @@ export class WorkQueue {
       const { log, name } = this.#options;
       log.warn('sync failed', { controller: name, key, error: String(error) });
       this.#later(key, firstBackoffMs, maxBackoffMs);
+    } finally {
+      this.#running.delete(key);
+      if (!this.#stopped) this.#fill();
     }
-    this.#running.delete(key);
-    if (!this.#stopped) this.#fill();
   }
 
   #later(key: string, firstMs: number, maxMs: number): void {
