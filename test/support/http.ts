@@ -1,0 +1,65 @@
+import { readFileSync } from 'node:fs';
+import { Agent, request } from 'node:https';
+import { parse } from 'yaml';
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  text: string;
+  /** The body, when it is JSON. */
+  json: { [key: string]: unknown; kind?: string; reason?: string; message?: string; code?: number };
+}
+
+export interface Ask {
+  method?: string;
+  path: string;
+  headers?: Record<string, string>;
+  body?: string | Uint8Array;
+}
+
+export interface HttpClient {
+  (ask: Ask): Promise<Answer>;
+  close(): void;
+}
+
+/** Raw HTTPS with the kubeconfig's client certificate, or with `token`, or (token '') with no credentials at all. */
+export function httpClient(kubeconfigPath: string, token?: string): HttpClient {
+  const config = parse(readFileSync(kubeconfigPath, 'utf8')) as {
+    clusters: [{ cluster: { server: string; 'certificate-authority-data': string } }];
+    users: [{ user: { 'client-certificate-data': string; 'client-key-data': string } }];
+  };
+  const decode = (text: string): Buffer => Buffer.from(text, 'base64');
+  const { cluster } = config.clusters[0];
+  const { user } = config.users[0];
+  const agent = new Agent({
+    keepAlive: true,
+    ca: decode(cluster['certificate-authority-data']),
+    ...(token === undefined && { cert: decode(user['client-certificate-data']), key: decode(user['client-key-data']) }),
+  });
+  const send = ({ method = 'GET', path, headers = {}, body }: Ask): Promise<Answer> =>
+    new Promise((resolve, reject) => {
+      const authorization = token ? { authorization: `Bearer ${token}` } : {};
+      const outgoing = request(
+        new URL(path, cluster.server),
+        { method, agent, headers: { ...authorization, ...headers } },
+        (response) => {
+          const chunks: Buffer[] = [];
+          response.on('data', (chunk: Buffer) => chunks.push(chunk));
+          response.on('error', reject);
+          response.on('end', () => {
+            const text = Buffer.concat(chunks).toString();
+            const isJson = String(response.headers['content-type']).startsWith('application/json');
+            resolve({
+              status: response.statusCode ?? 0,
+              headers: response.headers,
+              text,
+              json: isJson ? JSON.parse(text) : {},
+            });
+          });
+        },
+      );
+      outgoing.on('error', reject);
+      outgoing.end(body);
+    });
+  return Object.assign(send, { close: () => agent.destroy() });
+}
