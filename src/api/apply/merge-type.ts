@@ -145,12 +145,16 @@ function relationOf(field: FieldModel | undefined): { relation: ListType['relati
   return field.patchMergeKey ? { relation: 'map', keys: [field.patchMergeKey] } : { relation: 'set', keys: [] };
 }
 
-/** As OpenAPI tells it: a declared default, or the zero value of a field that is always written. */
+/**
+ * As OpenAPI tells it: a declared default, or the zero value of a field that is always written. The name of a
+ * LocalObjectReference has a declared default too, the empty string, which the field tables do not carry.
+ */
 function keyDefault(item: TypeModel, key: string): unknown {
   const field = item.kind === 'message' ? schema.message(item.message).byJson.get(key) : undefined;
   if (!field) return undefined;
   if (field.default !== undefined) return field.default;
-  return field.pointer || field.omitEmpty ? undefined : zeroOf(field);
+  const isEmptyByDefault = item.kind === 'message' && item.message === 'core/v1.LocalObjectReference';
+  return (field.pointer || field.omitEmpty) && !isEmptyByDefault ? undefined : zeroOf(field);
 }
 
 /**

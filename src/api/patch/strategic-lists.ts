@@ -108,17 +108,23 @@ function sortBy(items: List, order: List, mergeKey: string): unknown[] {
 /** A `$setElementOrder` must name the items of the patch, in the same order. */
 export function checkSetOrder(list: List, order: List, mergeKey: string): void {
   if (list.length === 0 || order.length === 0) return;
-  const items = mergeKey === '' ? list : list.filter((item) => !('$patch' in checkMap(item)));
+  const items = mergeKey === '' ? list : list.filter((item) => checkMap(item)['$patch'] !== 'delete');
   let next = 0;
-  for (const entry of order) {
-    if (next === items.length) return;
-    if (keyOf(items[next], mergeKey) === keyOf(entry, mergeKey)) next++;
+  for (let at = 0; next < items.length && at < order.length; ) {
+    if (isDirective(items[next])) {
+      next++;
+      continue;
+    }
+    if (keyOf(items[next], mergeKey) === keyOf(order[at], mergeKey)) next++;
+    at++;
   }
   if (next === items.length) return;
   throw new PatchFormatError(
     `The order in patch list:\n${goPrint(list)}\n doesn't match $setElementOrder list:\n${goPrint(order)}\n`,
   );
 }
+
+const isDirective = (item: unknown): boolean => isMap(item) && Object.hasOwn(item, '$patch');
 
 function checkMap(item: unknown): JsonMap {
   if (isMap(item)) return item;
