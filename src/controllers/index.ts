@@ -8,7 +8,7 @@ import type { Controller, ControllerEnv } from './runtime/index.ts';
 import { serviceAccountController } from './service-account.ts';
 
 export type { KubernetesServiceOptions } from './kubernetes-service.ts';
-export type { NamespacedResource } from './namespace/index.ts';
+export { type NamespacedResource, namespacedResources } from './namespace/index.ts';
 export type { Controller, ControllerEnv } from './runtime/index.ts';
 
 export interface ControllersOptions extends ControllerEnv {

@@ -1,6 +1,7 @@
 /** The admission chain: upstream's plugins that are on by default, in upstream's order. */
 import type { Clock } from '../../kernel/index.ts';
 import type { AdmissionPlugin, Authorizer } from '../types.ts';
+import { generateName } from '../verbs/meta.ts';
 import { certificateApproval, certificateSigning, certificateSubjectRestriction } from './certificates.ts';
 import { defaultIngressClass } from './ingress-class.ts';
 import { limitRanger } from './limit-ranger.ts';
@@ -21,8 +22,8 @@ export interface AdmissionDeps {
   lookup: Lookup;
   authorizer: Authorizer;
   clock: Clock;
-  /** Appends a random suffix, as for generateName. */
-  generateName(base: string): string;
+  /** Appends a random suffix; the one of generateName when absent. */
+  generateName?(base: string): string;
   /** Plugins of other rooms (escalation check, policies, webhooks, quota); each takes the place of its name. */
   others?: readonly AdmissionPlugin[];
 }
@@ -56,11 +57,11 @@ const order = [
 
 /** The plugins of one server, in order. Throws when one has no place. */
 export function admissionChain(deps: AdmissionDeps): readonly AdmissionPlugin[] {
-  const { lookup, authorizer, others = [] } = deps;
+  const { lookup, authorizer, clock, others = [] } = deps;
   const plugins = [
     namespaceLifecycle(lookup),
     limitRanger(lookup),
-    serviceAccount(deps),
+    serviceAccount({ lookup, clock, generateName: deps.generateName ?? generateName }),
     taintNodesByCondition,
     priority(lookup),
     defaultTolerationSeconds,

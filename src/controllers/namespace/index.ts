@@ -1,5 +1,6 @@
 /** Empties namespaces that are being deleted, pods first, then lets them go (KEP-5080). */
 import type { Client, ResourceRef } from '../../client/types.ts';
+import type { ResourceDefinition } from '../../resources/define.ts';
 import { isReason } from '../../kernel/index.ts';
 import type { Namespace, Pod } from '../../schema/generated/index.ts';
 import type { KubeObject } from '../../schema/object.ts';
@@ -23,6 +24,11 @@ const finalizer = 'kubernetes';
 const workers = 10;
 /** Time that other controllers are given to take their finalizers off. */
 const finalizerSeconds = 15;
+
+/** The resources among `definitions` whose objects go with their namespace. */
+export function namespacedResources(definitions: readonly ResourceDefinition[]): NamespacedResource[] {
+  return definitions.filter(({ scope, verbs, view }) => scope === 'Namespaced' && verbs.includes('delete') && !view);
+}
 
 /** A resource whose objects go with their namespace. */
 export interface NamespacedResource extends ResourceRef {
