@@ -40,8 +40,14 @@ function isConstant(row: Row): boolean {
 /** `420 (0644)` and `false (gate X GA 1.36)` are one value with a remark. */
 const withoutRemark = (text: string): string => text.replace(/ \((0[0-7]+|gate .* GA [0-9.]+)\)$/, '');
 
-const packageAliases: Readonly<Record<string, readonly string[]>> = {
-  'admissionregistration/v1.ServiceReference': ['apiextensions/v1', 'apiextensions/v1beta1', 'apiregistration/v1'],
+/** Structs that share the rows of another. */
+const twins: Readonly<Record<string, readonly string[]>> = {
+  'admissionregistration/v1.ServiceReference': [
+    'apiextensions/v1.ServiceReference',
+    'apiextensions/v1beta1.ServiceReference',
+    'apiregistration/v1.ServiceReference',
+  ],
+  'core/v1.Container': ['core/v1.EphemeralContainerCommon'],
 };
 const structAliases: Readonly<Record<string, string>> = {
   'PriorityLevelConfiguration exempt': 'ExemptPriorityLevelConfiguration',
@@ -96,7 +102,7 @@ class FieldFinder {
   }
 
   #target(pkg: string, kind: string, to: Route, value: string): { name: string; fallback: string }[] {
-    const owners = [pkg, ...(packageAliases[`${pkg}.${kind}`] ?? [])].map((owner) => `${owner}.${kind}`);
+    const owners = [`${pkg}.${kind}`, ...(twins[`${pkg}.${kind}`] ?? [])];
     return owners.flatMap((owner) => {
       const name = this.#walk(owner, to.path.replaceAll('[*]', '').split('.'), to.allowed);
       const fallback = name && jsonOrUndefined(value, this.typeOf(this.field(name)));

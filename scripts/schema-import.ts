@@ -74,7 +74,7 @@ function fieldLine(row: Row, types: TypeResolver, defaults: ReadonlyMap<string, 
   const inline = row['jsonName'] === '(inline)';
   if (row['goType']!.endsWith('TypeMeta') || row['jsonName'] === '-') return undefined;
   const type = types.resolve(pkg, row['goType']!);
-  const list = type.startsWith('[') ? [row['listType'], row['listMapKeys']].filter(Boolean).join(':') : '';
+  const list = [row['listType'], row['listMapKeys']].filter(Boolean).join(':');
   const patch = [row['patchStrategy'], row['patchMergeKey']].filter(Boolean).join(':');
   const fallback = defaults.get(`${pkg}.${row['struct']}.${row['jsonName']}`) ?? '';
   return [

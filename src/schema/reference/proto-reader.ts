@@ -2,6 +2,8 @@ import { CodecError } from '../codec.ts';
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
+const maxFieldNumber = 2 ** 29 - 1;
+
 /** Reads protobuf within bounds. Errors are worded as gogo's generated code words them. */
 export class ProtoReader {
   readonly #bytes: Uint8Array;
@@ -24,27 +26,42 @@ export class ProtoReader {
 
   /** Field number and wire type. */
   tag(): { field: number; wireType: number } {
-    const key = this.varint64();
-    const field = Number(BigInt.asIntN(32, key >> 3n));
-    const wireType = Number(key & 7n);
+    const key = this.#varint();
+    const field = Math.floor(key / 8);
+    const wireType = key % 8;
     if (wireType === 4) throw malformed('proto: wiretype end group for non-group');
-    if (field <= 0) throw malformed(`proto: illegal tag ${field} (wire type ${wireType})`);
+    if (field === 0 || field > maxFieldNumber) throw malformed(`proto: illegal tag ${field} (wire type ${wireType})`);
     return { field, wireType };
   }
 
-  varint64(): bigint {
-    let low = 0;
-    let shift = 1;
-    for (let i = 0; i < 4; i++, shift *= 128) {
+  /** Exact up to 2^53; beyond that only the magnitude is right. */
+  #varint(): number {
+    let value = 0;
+    let unit = 1;
+    for (let i = 0; i < 10; i++, unit *= 128) {
       const byte = this.#byte();
-      low += (byte & 0x7f) * shift;
-      if (byte < 0x80) return BigInt(low);
+      value += (byte & 0x7f) * unit;
+      if (byte < 0x80) return value;
     }
-    let value = BigInt(low);
-    for (let bits = 28n; bits < 70n; bits += 7n) {
+    throw malformed('proto: integer overflow');
+  }
+
+  varint64(): bigint {
+    let value = 0n;
+    let pending = 0;
+    let pendingBits = 0;
+    let shift = 0n;
+    for (let i = 0; i < 10; i++) {
       const byte = this.#byte();
-      value |= BigInt(byte & 0x7f) << bits;
-      if (byte < 0x80) return BigInt.asUintN(64, value);
+      pending += (byte & 0x7f) * 2 ** pendingBits;
+      pendingBits += 7;
+      if (byte < 0x80) return BigInt.asUintN(64, value | (BigInt(pending) << shift));
+      if (pendingBits === 49) {
+        value = BigInt(pending);
+        shift = 49n;
+        pending = 0;
+        pendingBits = 0;
+      }
     }
     throw malformed('proto: integer overflow');
   }
@@ -98,10 +115,9 @@ export class ProtoReader {
   }
 
   #delimited(): { start: number; end: number } {
-    const length = BigInt.asIntN(64, this.varint64());
-    if (length < 0n) throw malformed('proto: negative length found during unmarshaling');
-    if (length > BigInt(this.#end - this.#at)) throw malformed('unexpected EOF');
-    const start = this.#advance(Number(length));
+    const length = this.#varint();
+    if (length >= 2 ** 63) throw malformed('proto: negative length found during unmarshaling');
+    const start = this.#advance(length);
     return { start, end: this.#at };
   }
 

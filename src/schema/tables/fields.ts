@@ -423,7 +423,7 @@ failurePolicy	4	string:admissionregistration/v1beta1.FailurePolicyType	pe
 matchPolicy	9	string:admissionregistration/v1beta1.MatchPolicyType	pe
 namespaceSelector	5	meta/v1.LabelSelector	pe
 objectSelector	10	meta/v1.LabelSelector	pe
-sideEffects	6	string:admissionregistration/v1beta1.SideEffectClass	pe
+sideEffects	6	string:admissionregistration/v1beta1.SideEffectClass	pe	atomic
 timeoutSeconds	7	int32	pe
 admissionReviewVersions	8	[]string	e	atomic
 matchConditions	11	[]MatchCondition	e	map:name	merge:name
@@ -800,7 +800,7 @@ service	1	ServiceReference	pe
 group	2	string	e
 version	3	string	e
 insecureSkipTLSVerify	4	bool	e
-caBundle	5	bytes	e
+caBundle	5	bytes	e	atomic
 groupPriorityMinimum	7	int32	r
 versionPriority	8	int32	r
 #apiregistration/v1.APIServiceStatus
@@ -2196,8 +2196,8 @@ livenessProbe	10	Probe	pe
 readinessProbe	11	Probe	pe
 startupProbe	22	Probe	pe
 lifecycle	12	Lifecycle	pe
-terminationMessagePath	13	string	e
-terminationMessagePolicy	20	string:core/v1.TerminationMessagePolicy	e
+terminationMessagePath	13	string	e			"/dev/termination-log"
+terminationMessagePolicy	20	string:core/v1.TerminationMessagePolicy	e			"File"
 imagePullPolicy	14	string:core/v1.PullPolicy	e
 securityContext	15	SecurityContext	pe
 stdin	16	bool	e
