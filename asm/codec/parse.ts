@@ -175,13 +175,15 @@ function parseField(p: usize, field: usize): usize {
 function parseTypeMeta(p: usize, field: usize): usize {
   p = parseSingle(p, Kind.string, 0);
   if (!p) return 0;
-  if (depth == 1 && !isNull) {
+  if (depth == 1) {
+    const at: usize = ref ? leafText(ref) : 0;
+    const length: u32 = ref ? leafLength(ref) : 0;
     if (nameLength(field) == 4) {
-      kind = ref ? <usize>leafText(ref) : 1;
-      kindLength = ref ? leafLength(ref) : 0;
+      kind = at;
+      kindLength = length;
     } else {
-      apiVersion = ref ? <usize>leafText(ref) : 1;
-      apiVersionLength = ref ? leafLength(ref) : 0;
+      apiVersion = at;
+      apiVersionLength = length;
     }
   }
   isNull = true;

@@ -123,10 +123,14 @@ function isEmpty(kind: u32, flags: u32, slot: usize): bool {
     case Kind.double:
       return slotNumber(slot) << 1 == 0;
     case Kind.time:
-      return (flags & Flag.omitZero) != 0 && slotLength(slot) == 0;
+      return (flags & Flag.omitZero) != 0 && isZeroTime(slotStart(slot), slotLength(slot));
     default:
       return false;
   }
+}
+
+function isZeroTime(p: usize, length: u32): bool {
+  return !length || (named.readTime(p, p + length, false) && named.isZeroTime);
 }
 
 function printField(slot: usize, field: usize): bool {

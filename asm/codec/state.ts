@@ -194,7 +194,7 @@ function seenBefore(at: usize, size: u32): bool {
   return false;
 }
 
-/** Writes `a.b[3].name`; 0xffffffff when it does not fit below `limit`. */
+/** Writes `a.b[3].name` (`a.b[3]` when `name` is 0); 0xffffffff when it does not fit below `limit`. */
 export function writePath(to: usize, limit: usize, name: usize, length: u32): u32 {
   let p = to;
   for (let i: u32 = 0; i < depth; i++) {
@@ -211,7 +211,7 @@ export function writePath(to: usize, limit: usize, name: usize, length: u32): u3
       p += n;
     }
   }
-  if (length) {
+  if (name) {
     if (p + length + 1 > limit) return 0xffffffff;
     if (p != to) store<u8>(p++, 0x2e);
     memory.copy(p, name, length);

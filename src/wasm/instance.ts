@@ -105,6 +105,11 @@ export class CodecInstance {
     return this.#leads.get(gvk) ?? this.#addLead(gvk);
   }
 
+  /** Whether the table in memory is still `table`. */
+  holdsTable(table: Uint8Array): boolean {
+    return this.bytes.subarray(this.#tableAt, this.#tableAt + table.length).equals(table);
+  }
+
   #addLead(gvk: { apiVersion: string; kind: string }): { at: number; length: number } {
     const members = [
       ...(gvk.kind ? [`,"kind":${JSON.stringify(gvk.kind)}`] : []),

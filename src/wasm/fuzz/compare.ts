@@ -1,0 +1,68 @@
+/** Holds a codec against the reference, and says where they differ. */
+import { type Codec, CodecError, type DecodeOptions, type MessageName, referenceCodec } from '../../schema/index.ts';
+
+type Outcome<T> = { value: T } | { error: CodecError };
+
+function outcome<T>(run: () => T): Outcome<T> {
+  try {
+    return { value: run() };
+  } catch (error) {
+    if (error instanceof CodecError) return { error };
+    throw error;
+  }
+}
+
+/** Undefined when both accept the JSON and make the same of it, in both directions, or both refuse it. */
+export function differenceInJson(
+  codec: Codec,
+  message: MessageName,
+  json: Uint8Array,
+  options: DecodeOptions,
+): string | undefined {
+  const actual = outcome(() => codec.fromJson(message, json, options));
+  const expected = outcome(() => referenceCodec.fromJson(message, json, options));
+  const refusal = differenceInRefusal(actual, expected);
+  if (refusal || 'error' in actual || 'error' in expected) return refusal;
+  if (!same(actual.value.bytes, expected.value.bytes)) {
+    return `fromJson: ${hex(actual.value.bytes)} instead of ${hex(expected.value.bytes)}`;
+  }
+  const found = ({ apiVersion, kind, problems }: typeof actual.value): string =>
+    JSON.stringify([apiVersion ?? '', kind ?? '', problems]);
+  if (found(actual.value) !== found(expected.value)) {
+    return `fromJson found ${found(actual.value)} instead of ${found(expected.value)}`;
+  }
+  return differenceInProto(codec, message, actual.value.bytes, options);
+}
+
+/** The same for protobuf: as it is normalised, and as JSON. */
+export function differenceInProto(
+  codec: Codec,
+  message: MessageName,
+  proto: Uint8Array,
+  options: DecodeOptions,
+): string | undefined {
+  const actual = outcome(() => codec.fromProto(message, proto, options).bytes);
+  const expected = outcome(() => referenceCodec.fromProto(message, proto, options).bytes);
+  const refusal = differenceInRefusal(actual, expected);
+  if (refusal) return `fromProto: ${refusal}`;
+  if ('value' in actual && 'value' in expected && !same(actual.value, expected.value)) {
+    return `fromProto: ${hex(actual.value)} instead of ${hex(expected.value)}`;
+  }
+  const printed = outcome(() => Buffer.from(codec.toJson(message, proto, options.gvk)).toString());
+  const wanted = outcome(() => Buffer.from(referenceCodec.toJson(message, proto, options.gvk)).toString());
+  const unprinted = differenceInRefusal(printed, wanted);
+  if (unprinted) return `toJson: ${unprinted}`;
+  if ('value' in printed && 'value' in wanted && printed.value !== wanted.value) {
+    return `toJson: ${printed.value}\ninstead of ${wanted.value}`;
+  }
+  return undefined;
+}
+
+function differenceInRefusal(actual: Outcome<unknown>, expected: Outcome<unknown>): string | undefined {
+  if ('error' in actual && !('error' in expected)) return `refused (${actual.error.message}, ${actual.error.path})`;
+  if ('error' in expected && !('error' in actual)) return `accepted what should be: ${expected.error.message}`;
+  return undefined;
+}
+
+const same = (a: Uint8Array, b: Uint8Array): boolean => Buffer.compare(a, b) === 0;
+const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
