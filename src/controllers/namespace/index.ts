@@ -24,6 +24,8 @@ const finalizer = 'kubernetes';
 const workers = 10;
 /** Time that other controllers are given to take their finalizers off. */
 const finalizerSeconds = 15;
+const closelyMs = 60_000;
+const closeLookMs = 1_000;
 
 /** The resources among `definitions` whose objects go with their namespace. */
 export function namespacedResources(definitions: readonly ResourceDefinition[]): NamespacedResource[] {
@@ -184,11 +186,11 @@ async function release(client: Client, namespace: Namespace): Promise<void> {
   }
 }
 
-/** Pods are waited for as long as their grace period lasts, finalizers for a while. */
+/** Looking is cheap, so the first minute is spent closely; later as long as grace periods and finalizers may take. */
 function waitMs(namespace: Namespace, { graceSeconds, remainders }: Outcome, nowMs: number): number {
   const elapsedMs = nowMs - Date.parse(namespace.metadata.deletionTimestamp ?? '');
+  if (elapsedMs < closelyMs) return closeLookMs;
   const graceLeft = elapsedMs < graceSeconds * 1000 ? graceSeconds : 0;
   const waits = remainders.some(({ finalizers }) => finalizers.size > 0) ? finalizerSeconds : 0;
-  const seconds = Math.max(graceLeft, waits);
-  return (seconds / 2 + 1) * 1000;
+  return (Math.max(graceLeft, waits) / 2 + 1) * 1000;
 }
