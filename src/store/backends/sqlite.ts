@@ -3,7 +3,7 @@
  * writes, and the file is synced from libuv's pool before a commit is answered. A checkpoint keeps SQLite's own order:
  * the log is synced before its pages go into the database, and the database before the log may be overwritten.
  */
-import { closeSync, existsSync, fdatasync, fsync, openSync } from 'node:fs';
+import { closeSync, fdatasync, fsync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { BackendFatalError, type Backend, type BackendChange, type CommitOptions } from '../types.ts';
@@ -29,7 +29,6 @@ const syncFile = promisify(fsync);
 /** Opens (or makes) the database at `path`. Only one process may have it open. */
 export async function sqliteBackend(path: string, options: SqliteOptions): Promise<Backend> {
   const sqlite = await import('node:sqlite');
-  const isNew = !existsSync(path);
   const database = new sqlite.DatabaseSync(path);
   try {
     prepareDatabase(database, options);
@@ -37,7 +36,8 @@ export async function sqliteBackend(path: string, options: SqliteOptions): Promi
     database.close();
     throw error;
   }
-  if (isNew) await syncDirectory(dirname(path));
+  // Makes the names certain: of the database, and of the journal that made it and is gone.
+  await syncDirectory(dirname(path));
   return new SqliteBackend(sqlite, database, path);
 }
 
