@@ -184,6 +184,23 @@ test('a waiting namespace is not written to while nothing changes', async () => 
   assert.equal(cluster.peek('namespaces', 'shop')?.metadata.resourceVersion, revision);
 });
 
+test('a namespace that others hold is emptied, loses our finalizer only, and is then left to them', async () => {
+  const { cluster, admin } = await withNamespace('shop');
+  const held = cluster.peek<Namespace>('namespaces', 'shop');
+  assert.ok(held);
+  await admin.update(core('namespaces'), {
+    ...held,
+    spec: { finalizers: ['kubernetes', 'example.com/hold'] },
+  } as Namespace);
+  await admin.delete(core('namespaces'), 'shop');
+  await cluster.settle();
+  assert.deepEqual(cluster.peek<Namespace>('namespaces', 'shop')?.spec?.finalizers, ['example.com/hold']);
+  const before = cluster.writes.length;
+  cluster.clock.advance(60_000);
+  await cluster.settle();
+  assert.equal(cluster.writes.length, before);
+});
+
 test('a failure to delete is a condition, and the namespace stays', async () => {
   const { cluster, admin } = await withNamespace('shop');
   cluster.intercept = ({ user, resource }) => {

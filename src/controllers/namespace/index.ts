@@ -177,7 +177,10 @@ async function reportConditions(
 }
 
 async function release(client: Client, namespace: Namespace): Promise<void> {
-  const finalizers = (namespace.spec?.finalizers ?? []).filter((each) => each !== finalizer);
+  const present = namespace.spec?.finalizers ?? [];
+  const finalizers = present.filter((each) => each !== finalizer);
+  // Others hold it: nothing more to do here.
+  if (finalizers.length === present.length) return;
   const next = { ...namespace, spec: { ...namespace.spec, finalizers } };
   try {
     await client.update<Namespace>(namespaces, next, { subresource: 'finalize' });
