@@ -231,6 +231,7 @@ const typeMetaField = (json: string): FieldModel => ({
   json,
   type: { kind: 'string' },
   wire: [],
+  embedded: ['TypeMeta'],
   pointer: false,
   omitEmpty: true,
   omitZero: false,

@@ -28,7 +28,7 @@ function compactJson(text: string): string {
   return /[ \t\r\n]/.test(text) ? text.replace(tokens, (token) => (token[0] === '"' ? token : '')) : text;
 }
 
-const tokens = /"(?:[^"\\]|\\.)*"|[ \t\r\n]+/g;
+const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|[ \t\r\n]+/g;
 
 /**
  * string; quantity: its canonical text; bool; int32, uint32 and double: number; int64, uint64 and duration: bigint;
