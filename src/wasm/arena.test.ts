@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import fc from 'fast-check';
 import { Arena, StaleHandleError } from './arena.ts';
 import { reserveMemory } from './arena-memory.ts';
+import { churn } from './testing-churn.ts';
 
 const newArena = (kib: number, base = 0): Arena => new Arena({ memory: reserveMemory(kib * 1024), base, poison: true });
 
@@ -98,4 +99,10 @@ test('any sequence of add, release and compaction slices keeps every record whol
     }),
     { numRuns: 60 },
   );
+});
+
+test('random churn from 200 B to 1.5 MB keeps three quarters of the used memory live', () => {
+  const { leastLiveShare, compactedSlices } = churn(newArena(32 << 10), 200_000, 1);
+  assert.ok(leastLiveShare >= 0.75, `${leastLiveShare}`);
+  assert.ok(compactedSlices > 0);
 });
