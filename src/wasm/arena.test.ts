@@ -70,6 +70,16 @@ test('a full arena refuses, and takes a large record once compaction has joined 
   arena.scrub();
 });
 
+test('room is made even when a compaction pass is under way', () => {
+  const arena = newArena(1024);
+  const handles = Array.from({ length: 900 }, (_, i) => arena.add(header(i), filled(1000, i))!);
+  for (const handle of handles.slice(100, 110)) arena.release(handle);
+  arena.compact(500_000);
+  for (const handle of handles.slice(0, 90)) arena.release(handle);
+  assert.ok(arena.add(header(1), filled(200_000, 1)) !== undefined);
+  arena.scrub();
+});
+
 test('any sequence of add, release and compaction slices keeps every record whole', () => {
   const step = fc.oneof(
     { weight: 5, arbitrary: fc.record({ do: fc.constant('add' as const), length: fc.integer({ min: 0, max: 5000 }) }) },

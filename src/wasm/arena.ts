@@ -89,13 +89,8 @@ export class Arena {
   /** Copies `content` in as a new record with one holder. Undefined when there is no room, even after compaction. */
   add(header: RecordHeader, content: Uint8Array): number | undefined {
     const needed = contentOffset + content.length;
-    let address = this.#heap.allocate(needed);
-    if (address === 0) {
-      if (this.#heap.end - this.#heap.base - this.#liveBytes < needed) return undefined;
-      this.compact(Number.POSITIVE_INFINITY);
-      address = this.#heap.allocate(needed);
-      if (address === 0) return undefined;
-    }
+    const address = this.#heap.allocate(needed) || this.#makeRoom(needed);
+    if (address === 0) return undefined;
     const slot = this.#takeSlot();
     this.#addresses[slot] = address;
     this.#counts[slot] = 1;
@@ -186,6 +181,14 @@ export class Arena {
       }
     });
     if (records !== this.#records) throw new Error(`arena: ${records} records found, ${this.#records} counted`);
+  }
+
+  /** Joins all holes: ends the pass that is under way, which may have left some behind, and makes a whole one. */
+  #makeRoom(needed: number): number {
+    if (this.capacityBytes - this.#liveBytes < needed) return 0;
+    this.compact(Number.POSITIVE_INFINITY);
+    this.compact(Number.POSITIVE_INFINITY);
+    return this.#heap.allocate(needed);
   }
 
   #writeHeader(address: number, slot: number, header: RecordHeader, content: Uint8Array): void {
