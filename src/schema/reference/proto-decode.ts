@@ -2,7 +2,7 @@ import { CodecError } from '../codec.ts';
 import type { MessageModel, TypeModel } from '../model.ts';
 import { schema } from '../schema.ts';
 import { canonicalQuantity } from '../values/quantity.ts';
-import { instantOf } from '../values/time.ts';
+import { instantOf, maxTimeSeconds, minTimeSeconds } from '../values/time.ts';
 import { maxMessageDepth } from './json-decode.ts';
 import { checkSyntax } from './json-syntax.ts';
 import { malformed, ProtoReader } from './proto-reader.ts';
@@ -205,17 +205,13 @@ function quantityText(text: string | undefined): string {
 function readTime(reader: ProtoReader, kind: 'time' | 'microTime'): Value {
   if (reader.done) return null;
   const { 1: seconds = 0n, 2: nanos = 0 } = readScalars(reader, { 1: { kind: 'int64' }, 2: { kind: 'int32' } });
-  if ((seconds as bigint) < minSeconds || (seconds as bigint) > maxSeconds) {
+  if ((seconds as bigint) < minTimeSeconds || (seconds as bigint) > maxTimeSeconds) {
     throw new CodecError('type', `time out of range: ${seconds} seconds`);
   }
   const micros = kind === 'time' ? 0 : Math.trunc((nanos as number) / 1000) * 1000;
   const instant = instantOf(Number(seconds), micros);
   return instant ? { seconds: BigInt(instant.seconds), nanos: instant.nanos } : null;
 }
-
-/** Years 0 to 9999: what RFC 3339 can print. */
-const minSeconds = -62_167_219_200n;
-const maxSeconds = 253_402_300_799n;
 
 function rawJson(text: string | undefined): Value {
   if (!text) return null;

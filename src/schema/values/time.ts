@@ -17,6 +17,10 @@ const microTimeLayout = '2006-01-02T15:04:05.000000Z07:00';
 const anyFraction = /[.,][0-9]+/y;
 const microFraction = /[.,][0-9]{6}/y;
 
+/** Years 0 to 9999: what RFC 3339 can print. */
+export const minTimeSeconds = -62_167_219_200;
+export const maxTimeSeconds = 253_402_300_799;
+
 const zeroTimeSeconds = -62_135_596_800;
 const daySeconds = 86_400;
 
@@ -75,6 +79,7 @@ function parse(text: string, layout: string, fraction: RegExp, fractionRequired:
     throw new TimeError(`parsing time ${quoted(text)}: extra text: ${quoted(text.slice(reader.at))}`);
   if (day < 1 || day > daysIn(year, month)) throw outOfRange(reader, 'day');
   const seconds = daysFromCivil(year, month, day) * daySeconds + hour * 3600 + minute * 60 + second - offsetSeconds;
+  if (seconds < minTimeSeconds || seconds > maxTimeSeconds) throw outOfRange(reader, 'year');
   return instantOf(seconds, nanos);
 }
 

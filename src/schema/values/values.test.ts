@@ -118,6 +118,9 @@ describe('time', () => {
     assert.throws(() => parseTime('2023-02-28T24:00:00Z'), {
       message: 'parsing time "2023-02-28T24:00:00Z": hour out of range',
     });
+    assert.throws(() => parseTime('0000-01-01T00:00:00+01:00'), {
+      message: 'parsing time "0000-01-01T00:00:00+01:00": year out of range',
+    });
     assert.throws(() => parseTime('2023-02-28T00:00:00Zx'), {
       message: 'parsing time "2023-02-28T00:00:00Zx": extra text: "x"',
     });
