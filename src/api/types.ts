@@ -40,6 +40,8 @@ export interface Authorizer {
 export interface CredentialSource {
   /** First value of a request header; name in lower case. */
   header(name: string): string | undefined;
+  /** Every header, lower-case names, in order: for those that come several times (X-Remote-Group). */
+  headers?(): Iterable<readonly [string, string]>;
   /** PEM of the client certificate that TLS verified against the client CA bundle; undefined when none. */
   clientCertificatePem?: string | undefined;
 }
