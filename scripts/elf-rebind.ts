@@ -15,7 +15,7 @@ export interface RebindRule {
 
 /** The rebound copy and the classic names that it imports now. Throws when the file is not as the rule expects. */
 export function rebind(elf: Uint8Array, rule: RebindRule): { bytes: Uint8Array; symbols: string[] } {
-  const bytes = elf.slice();
+  const bytes = new Uint8Array(elf); // a copy, which `slice` of a Buffer is not
   const view = new DataView(bytes.buffer);
   const sections = readSections(view);
   const dynsym = findSection(sections, sectionType.dynsym);

@@ -69,7 +69,7 @@ export class RequestBody {
   #keep(chunk: Uint8Array): void {
     const [whole] = this.#chunks;
     if (this.#expectedBytes === undefined || chunk.byteLength >= this.#expectedBytes) {
-      if (chunk.byteLength > 0) this.#chunks.push(chunk.slice());
+      if (chunk.byteLength > 0) this.#chunks.push(new Uint8Array(chunk));
     } else if (whole) {
       whole.set(chunk, this.#receivedBytes - chunk.byteLength);
     } else {
