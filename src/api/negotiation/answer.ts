@@ -9,6 +9,7 @@ import { prettyJson } from './pretty.ts';
 import { checkShape, projectionFor } from './projection.ts';
 import { type Source, statusSource } from './source.ts';
 import { concat, envelope, fromUtf8 } from './wire.ts';
+import { yamlText } from './yaml.ts';
 
 const newline = new Uint8Array([0x0a]);
 
@@ -48,12 +49,6 @@ function send(exchange: Exchange, status: number, body: Uint8Array, output: Outp
   } else {
     exchange.send(status, type, concat([body, newline]), extra);
   }
-}
-
-/** The YAML library is loaded when the first client asks for it. */
-export async function yamlText(json: string): Promise<string> {
-  const { stringify } = await import('yaml');
-  return stringify(JSON.parse(json), { sortMapEntries: true, lineWidth: 0, aliasDuplicateObjects: false });
 }
 
 async function sendYaml(exchange: Exchange, status: number, json: string, extra: Headers): Promise<void> {

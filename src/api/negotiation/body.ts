@@ -1,11 +1,19 @@
 /** Request bodies: JSON, YAML or protobuf → an object with defaults, and the verdict of field validation. */
 import { apiError } from '../../kernel/status.ts';
-import { CodecError, type Decoded, type FieldProblem, type MessageName } from '../../schema/codec.ts';
-import type { KubeObject } from '../../schema/object.ts';
+import {
+  CodecError,
+  type Decoded,
+  type Envelope,
+  type FieldProblem,
+  type KubeObject,
+  type MessageName,
+  unwrapEnvelope,
+} from '../../schema/index.ts';
 import type { Core } from '../core.ts';
 import { decodeObject, type Gvk } from '../objects.ts';
 import type { Media } from './accept.ts';
-import { fromUtf8, openEnvelope, utf8 } from './wire.ts';
+import { fromUtf8, utf8 } from './wire.ts';
+import { parseYaml } from './yaml.ts';
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 
@@ -45,34 +53,41 @@ export async function decodeBody<T extends KubeObject>(
   media: Media,
   rules: BodyRules,
 ): Promise<T> {
-  const decoded = await decodeRaw(core, body, media, rules);
+  const { decoded, complaints } = await decodeRaw(core, body, media, rules);
   checkKind(decoded, rules);
-  checkFields(decoded.problems, rules);
+  checkFields(complaints, rules);
   return decodeObject<T>(core.codec, rules.message, decoded.bytes, rules.gvk);
 }
 
-async function decodeRaw(core: Core, body: Uint8Array, media: Media, rules: BodyRules): Promise<Decoded> {
+async function decodeRaw(
+  core: Core,
+  body: Uint8Array,
+  media: Media,
+  rules: BodyRules,
+): Promise<{ decoded: Decoded; complaints: string[] }> {
   const options = { defaults: true, gvk: rules.gvk };
   if (media === 'protobuf') {
-    const opened = openEnvelope(body);
-    if (!opened)
-      throw unrecognised(
-        body,
-        rules,
-        'provided data does not appear to be a protobuf message, expected prefix 6b387300',
-      );
-    const decoded = guard(body, rules, () => core.codec.fromProto(rules.message, opened.raw, options));
-    return { ...decoded, apiVersion: opened.apiVersion, kind: opened.kind };
+    const { apiVersion, kind, message } = open(body, rules);
+    const decoded = guard(body, rules, () => core.codec.fromProto(rules.message, message, options));
+    return { decoded: { ...decoded, apiVersion, kind }, complaints: [] };
   }
-  const json = media === 'yaml' ? await yamlToJson(body, rules) : { bytes: body, problems: [] };
+  const json = media === 'yaml' ? await yamlToJson(body, rules) : { bytes: body, complaints: [] };
   const decoded = guard(body, rules, () => core.codec.fromJson(rules.message, json.bytes, options));
-  return { ...decoded, problems: [...json.problems, ...decoded.problems] };
+  return { decoded, complaints: [...json.complaints, ...decoded.problems.map(problemText)] };
 }
 
 function unrecognised(body: Uint8Array, rules: BodyRules, text: string): Error {
   return apiError.badRequest(
     `the object provided is unrecognized (must be of type ${rules.gvk.kind}): ${text} (${summary(body)})`,
   );
+}
+
+function open(body: Uint8Array, rules: BodyRules): Envelope {
+  try {
+    return unwrapEnvelope(body);
+  } catch (error) {
+    throw unrecognised(body, rules, (error as Error).message);
+  }
 }
 
 function guard(body: Uint8Array, rules: BodyRules, decode: () => Decoded): Decoded {
@@ -87,15 +102,14 @@ function guard(body: Uint8Array, rules: BodyRules, decode: () => Decoded): Decod
   }
 }
 
-async function yamlToJson(
-  body: Uint8Array,
-  rules: BodyRules,
-): Promise<{ bytes: Uint8Array; problems: FieldProblem[] }> {
-  const { parseDocument } = await import('yaml');
-  const document = parseDocument(fromUtf8(body), { uniqueKeys: false, version: '1.1', schema: 'yaml-1.1' });
-  const failure = document.errors[0];
-  if (failure) throw unrecognised(body, rules, `error converting YAML to JSON: yaml: ${failure.message}`);
-  return { bytes: utf8(JSON.stringify(document.toJS({ maxAliasCount: 100 }) ?? null)), problems: [] };
+/** Duplicate keys of YAML are reported in the words of its parser. */
+async function yamlToJson(body: Uint8Array, rules: BodyRules): Promise<{ bytes: Uint8Array; complaints: string[] }> {
+  try {
+    const { value, duplicates } = await parseYaml(fromUtf8(body));
+    return { bytes: utf8(JSON.stringify(value ?? null)), complaints: duplicates };
+  } catch (error) {
+    throw unrecognised(body, rules, `couldn't get version/kind; json parse error: yaml: ${(error as Error).message}`);
+  }
 }
 
 function checkKind(decoded: Decoded, rules: BodyRules): void {
@@ -114,11 +128,10 @@ function checkKind(decoded: Decoded, rules: BodyRules): void {
   }
 }
 
-function checkFields(problems: readonly FieldProblem[], rules: BodyRules): void {
-  if (problems.length === 0 || rules.fieldValidation === 'Ignore') return;
-  const texts = problems.map(problemText);
+function checkFields(complaints: readonly string[], rules: BodyRules): void {
+  if (complaints.length === 0 || rules.fieldValidation === 'Ignore') return;
   if (rules.fieldValidation === 'Strict') {
-    throw handledAs(rules.gvk, rules.gvk, `strict decoding error: ${texts.join(', ')}`);
+    throw handledAs(rules.gvk, rules.gvk, `strict decoding error: ${complaints.join(', ')}`);
   }
-  for (const text of texts) rules.warn(text);
+  for (const text of complaints) rules.warn(text);
 }

@@ -76,52 +76,6 @@ export function envelope(gvk: { apiVersion: string; kind: string }, raw: Uint8Ar
   return concat([head, raw, tail]);
 }
 
-export const isEnvelope = (bytes: Uint8Array): boolean => magic.every((byte, index) => bytes[index] === byte);
-
-export interface Unwrapped {
-  apiVersion: string;
-  kind: string;
-  raw: Uint8Array;
-}
-
-/** Opens an envelope; undefined when it is not one or is cut short. */
-export function openEnvelope(bytes: Uint8Array): Unwrapped | undefined {
-  if (!isEnvelope(bytes)) return undefined;
-  const result: Unwrapped = { apiVersion: '', kind: '', raw: new Uint8Array(0) };
-  const whole = eachField(bytes.subarray(4), (field, value) => {
-    if (field === 2) result.raw = value;
-    if (field === 1) {
-      eachField(value, (inner, text) => {
-        if (inner === 1) result.apiVersion = fromUtf8(text);
-        if (inner === 2) result.kind = fromUtf8(text);
-      });
-    }
-  });
-  return whole ? result : undefined;
-}
-
-/** Visits length-delimited fields; false when the bytes are not a well-formed run of such fields. */
-function eachField(bytes: Uint8Array, visit: (field: number, value: Uint8Array) => void): boolean {
-  let at = 0;
-  const varint = (): number => {
-    let result = 0;
-    for (let scale = 1; at < bytes.length && scale <= 2 ** 35; scale *= 128) {
-      const byte = bytes[at++]!;
-      result += (byte & 0x7f) * scale;
-      if (byte < 0x80) return result;
-    }
-    return Number.NaN;
-  };
-  while (at < bytes.length) {
-    const tag = varint();
-    const length = varint();
-    if (Number.isNaN(tag) || (tag & 7) !== 2 || !(at + length <= bytes.length)) return false;
-    visit(tag >>> 3, bytes.subarray(at, at + length));
-    at += length;
-  }
-  return true;
-}
-
 export interface ListMeta {
   resourceVersion: string;
   continue?: string | undefined;

@@ -155,8 +155,7 @@ export async function serveReview(core: Core, exchange: Exchange, call: Call): P
 }
 
 export async function runReview(core: Core, call: Call, body: KubeObject, options: WriteOptions): Promise<KubeObject> {
-  const { group, resource } = call.resource.qualified;
-  const handler = core.reviews.get(keyOf(call)) ?? core.reviews.get(`${group}/${resource}`);
+  const handler = core.reviews.get(keyOf(call));
   if (!handler) throw apiError.unknownPath();
   const object = copyOf(body);
   object.metadata ??= {};

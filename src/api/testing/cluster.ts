@@ -167,7 +167,7 @@ const admin: UserInfo = { name: 'admin', groups: ['system:masters', 'system:auth
 
 /** Opens a server. Users come from the `user` header: `admin` when absent, nobody when ''. */
 export async function testCluster(
-  options: Partial<ApiServerOptions> & { budget?: Partial<Budget> } = {},
+  options: Partial<Omit<ApiServerOptions, 'budget'>> & { budget?: Partial<Budget> } = {},
 ): Promise<TestCluster> {
   const clock = new ManualClock();
   const budget: Budget = { ...defaultBudget, cacheBytes: 16 << 20, ...options.budget };

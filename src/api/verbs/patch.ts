@@ -14,7 +14,7 @@ import {
   strictDecodingText,
   undecodablePatch,
 } from '../patch/index.ts';
-import { fromUtf8, utf8 } from '../negotiation/index.ts';
+import { fromUtf8, parseYaml, utf8 } from '../negotiation/index.ts';
 import type { Outcome } from './commit.ts';
 import { checkName, ensureNamespace } from './meta.ts';
 import { managerName, type WriteOptions } from './options.ts';
@@ -221,24 +221,23 @@ export async function parsePatch(contentType: string | undefined, body: Uint8Arr
 }
 
 async function parseApply(text: string): Promise<Patch> {
-  const { parseDocument } = await import('yaml');
   const type = 'application/apply-patch+yaml';
-  const looksLikeJson = /^\s*\{/.test(text);
-  if (looksLikeJson) {
-    try {
-      return { type, body: JSON.parse(text) as unknown, problems: [] };
-    } catch {
-      // Flow-style YAML begins like JSON.
-    }
+  const json = jsonOrNothing(text);
+  if (json !== undefined) return { type, body: json, problems: [] };
+  try {
+    const { value, duplicates } = await parseYaml(text);
+    return { type, body: value, problems: duplicates };
+  } catch (error) {
+    throw apiError.badRequest(`error decoding YAML: error converting YAML to JSON: yaml: ${(error as Error).message}`);
   }
-  const document = parseDocument(text, { uniqueKeys: true, schema: 'yaml-1.1', version: '1.1' });
-  const duplicates = document.errors.filter((error) => error.code === 'DUPLICATE_KEY');
-  const fatal = document.errors.find((error) => error.code !== 'DUPLICATE_KEY');
-  if (fatal) throw apiError.badRequest(`error decoding YAML: error converting YAML to JSON: yaml: ${fatal.message}`);
-  const problems = duplicates.map((error) => {
-    const line = error.linePos?.[0].line ?? 0;
-    const key = /^\s*["']?([^"':\s]+)/.exec(text.slice(error.pos[0]))?.[1] ?? '';
-    return `line ${line}: key ${JSON.stringify(key)} already set in map`;
-  });
-  return { type, body: document.toJS({ maxAliasCount: 100 }) as unknown, problems };
+}
+
+/** Most appliers send JSON, which is YAML; flow-style YAML begins like JSON. */
+function jsonOrNothing(text: string): unknown {
+  if (!/^\s*\{/.test(text)) return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
 }
