@@ -215,6 +215,7 @@ function formatDecimal({ value, scale, format }: Quantity): string {
     exponent--;
   }
   if (format === 'DecimalExponent') return exponent === 0 ? `${amount}` : `${amount}e${exponent}`;
+  // Beyond exa there is no suffix, and upstream prints none.
   return `${amount}${decimalSuffixes.get(exponent) ?? ''}`;
 }
 

@@ -85,7 +85,7 @@ describe('quantity', () => {
   test('canonical text is canonical, and means the same', () => {
     const suffix = fc.constantFrom('', 'n', 'u', 'm', 'k', 'M', 'G', 'Ki', 'Mi', 'Gi', 'e3', 'e-3');
     fc.assert(
-      fc.property(fc.bigInt({ min: -(10n ** 15n), max: 10n ** 15n }), suffix, (number, unit) => {
+      fc.property(fc.bigInt({ min: -(10n ** 11n), max: 10n ** 11n }), suffix, (number, unit) => {
         const text = `${number}${unit}`;
         const canonical = canonicalQuantity(text);
         assert.equal(canonicalQuantity(canonical), canonical);
