@@ -14,9 +14,13 @@ import { requireAccess } from './verbs/authorize.ts';
 
 /**
  * Who a request acts as. Returns `user` unless the request asks for another; throws StatusError when that is refused.
- * `headers` are the request's, names in lower case.
+ * `headers` are the request's, names in lower case; `request` is what is asked for.
  */
-export type Impersonation = (user: UserInfo, headers: Iterable<readonly [string, string]>) => UserInfo;
+export type Impersonation = (
+  user: UserInfo,
+  headers: Iterable<readonly [string, string]>,
+  request: AccessAttributes,
+) => UserInfo;
 
 export interface PipelineParts {
   core: Core;
@@ -34,13 +38,13 @@ export function createPipeline(parts: PipelineParts): HttpHandler {
   const flows = new Flows(core);
 
   const serve = async (exchange: Exchange): Promise<void> => {
-    const { request, info } = exchange;
-    exchange.user = await identify(parts, request);
+    const { info } = exchange;
+    exchange.user = await identify(parts, exchange);
     exchange.flow = flows.headersFor(exchange.user);
     const leave = inFlight.enter(info, exchange.user.groups);
     if (!leave) return sendText(exchange, 429, tooManyRequests, [['Retry-After', '1']]);
     try {
-      requireAccess(core.authorizer, attributesOf(exchange));
+      requireAccess(core.authorizer, attributesOf(exchange, exchange.user));
       await (info.isResource ? dispatch(core, exchange) : servePath(parts.paths, exchange));
     } finally {
       leave();
@@ -58,15 +62,15 @@ function exchangeOf(request: HttpRequest, response: HttpResponse): Exchange {
   return new Exchange(request, response, query, parseRequestInfo(request.method, request.path, query));
 }
 
-async function identify(parts: PipelineParts, request: HttpRequest): Promise<UserInfo> {
+async function identify(parts: PipelineParts, exchange: Exchange): Promise<UserInfo> {
+  const { request } = exchange;
   const found = parts.authenticator.authenticate(request);
   const user = found instanceof Promise ? await found : found;
   if (!user) throw apiError.unauthorized();
-  return parts.impersonate(user, request.headers());
+  return parts.impersonate(user, request.headers(), attributesOf(exchange, user));
 }
 
-function attributesOf(exchange: Exchange): AccessAttributes {
-  const { info, user } = exchange;
+function attributesOf({ info }: Exchange, user: UserInfo): AccessAttributes {
   if (!info.isResource) return { user, verb: info.verb, path: info.path };
   return {
     user,

@@ -9,6 +9,7 @@ import {
   jsonPatch,
   jsonPatchProblems,
   mergePatch,
+  parsePatchText,
   printPatch,
   strategicMergePatch,
   strictDecodingText,
@@ -213,11 +214,8 @@ export async function parsePatch(contentType: string | undefined, body: Uint8Arr
   if (!patchTypes.includes(type)) throw apiError.unsupportedMediaType(patchTypes);
   const text = fromUtf8(body);
   if (type === 'application/apply-patch+yaml') return parseApply(text);
-  try {
-    return { type, body: JSON.parse(text) as unknown, problems: [] };
-  } catch (error) {
-    throw apiError.badRequest(`error decoding patch: ${(error as Error).message}`);
-  }
+  const prefix = type === 'application/strategic-merge-patch+json' ? '' : 'error decoding patch: ';
+  return { type, ...parsePatchText(text, prefix) };
 }
 
 async function parseApply(text: string): Promise<Patch> {
