@@ -1,0 +1,136 @@
+import { type FieldError, fieldError as e } from '../../kernel/status.ts';
+import { immutable, matches, oneOf, required } from '../shared/check.ts';
+import { dnsLabel1035, dnsSubdomain } from '../shared/names.ts';
+import { defaultColumns, resource, statusSubresource } from '../shared/resource.ts';
+import { validateClientConfig } from '../shared/webhook.ts';
+import type { CustomResourceDefinition, CustomResourceDefinitionSpec } from '../typings/apiextensions.ts';
+
+/** Removes the custom resources before the definition goes. */
+const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
+
+/** apiextensions.k8s.io/v1 CustomResourceDefinition: stored and named here; schemas are compiled where they are served. */
+export const customResourceDefinition = resource<CustomResourceDefinition>(
+  'apiextensions.k8s.io/v1/customresourcedefinitions',
+  {
+    columns: defaultColumns,
+    requiresResourceVersion: true,
+    generation: true,
+    default: defaultDefinition,
+    prepareForCreate(o) {
+      o.status = {};
+      const stored = (o.spec?.versions ?? []).filter((version) => version.storage).map((version) => version.name ?? '');
+      if (stored.length > 0) o.status.storedVersions = stored;
+      const finalizers = o.metadata.finalizers ?? [];
+      if (!finalizers.includes(cleanupFinalizer)) o.metadata.finalizers = [...finalizers, cleanupFinalizer];
+    },
+    prepareForUpdate(next) {
+      const known = next.status?.storedVersions ?? [];
+      const storage = (next.spec?.versions ?? []).find((version) => version.storage)?.name;
+      if (storage && !known.includes(storage)) next.status = { ...next.status, storedVersions: [...known, storage] };
+    },
+    validate,
+    validateUpdate,
+    subresources: { status: statusSubresource<CustomResourceDefinition>({ keepMetadata: true }) },
+  },
+);
+
+function defaultDefinition(o: CustomResourceDefinition): void {
+  o.spec ??= {};
+  const spec = o.spec;
+  spec.names ??= {};
+  const names = spec.names;
+  const kind = names.kind ?? '';
+  names.singular ||= kind.toLowerCase();
+  if (!names.listKind && kind) names.listKind = `${kind}List`;
+  spec.conversion ??= { strategy: 'None' };
+  const service = spec.conversion.webhook?.clientConfig?.service;
+  if (service) service.port ??= 443;
+}
+
+function* validate(o: CustomResourceDefinition): Iterable<FieldError> {
+  const spec = o.spec ?? {};
+  const wanted = `${spec.names?.plural ?? ''}.${spec.group ?? ''}`;
+  if (o.metadata.name !== wanted) {
+    yield e.invalid(['metadata', 'name'], o.metadata.name, `must be spec.names.plural+"."+spec.group`);
+  }
+  if (!spec.group) yield e.required(['spec', 'group']);
+  else {
+    yield* matches(dnsSubdomain, spec.group, ['spec', 'group']);
+    if (spec.group.split('.').length < 2) {
+      yield e.invalid(['spec', 'group'], spec.group, 'should be a domain with at least one dot');
+    }
+  }
+  yield* oneOf(spec.scope, ['Cluster', 'Namespaced'], ['spec', 'scope']);
+  yield* validateVersions(spec);
+  yield* validateNames(spec);
+  yield* validateConversion(spec);
+}
+
+function* validateVersions(spec: CustomResourceDefinitionSpec): Iterable<FieldError> {
+  const versions = spec.versions ?? [];
+  const names = new Set<string>();
+  for (const [i, version] of versions.entries()) {
+    const name = version.name ?? '';
+    if (names.has(name)) yield e.invalid(['spec', 'versions'], versions, 'must contain unique version names');
+    names.add(name);
+    for (const message of dnsLabel1035(name)) {
+      const detail = `must be a valid DNS label: ${message}`;
+      yield e.invalid(['spec', 'versions', i, 'name'], name, detail);
+    }
+    if (!version.schema?.openAPIV3Schema) {
+      yield e.required(['spec', 'versions', i, 'schema', 'openAPIV3Schema'], 'schemas are required');
+    }
+  }
+  const storage = versions.filter((version) => version.storage).length;
+  if (storage !== 1) {
+    yield e.invalid(['spec', 'versions'], versions, 'must have exactly one version marked as storage version');
+  }
+}
+
+function* validateNames(spec: CustomResourceDefinitionSpec): Iterable<FieldError> {
+  const names = spec.names ?? {};
+  for (const field of ['plural', 'singular', 'kind', 'listKind'] as const) {
+    const value = names[field] ?? '';
+    const path = ['spec', 'names', field];
+    yield* required(value, path);
+    const lower = field === 'kind' || field === 'listKind' ? value.toLowerCase() : value;
+    const messages = value ? dnsLabel1035(lower) : [];
+    if (messages.length > 0) {
+      const prefix = lower === value ? '' : 'may have mixed case, but should otherwise match: ';
+      yield e.invalid(path, value, `${prefix}${messages.join(',')}`);
+    }
+  }
+  for (const field of ['shortNames', 'categories'] as const) {
+    for (const [i, value] of (names[field] ?? []).entries())
+      yield* matches(dnsLabel1035, value, ['spec', 'names', field, i]);
+  }
+  if (names.kind && names.kind === names.listKind) {
+    yield e.invalid(['spec', 'names', 'listKind'], names.listKind, 'kind and listKind may not be the same');
+  }
+}
+
+function* validateConversion(spec: CustomResourceDefinitionSpec): Iterable<FieldError> {
+  const { strategy, webhook } = spec.conversion ?? {};
+  yield* oneOf(strategy, ['None', 'Webhook'], ['spec', 'conversion', 'strategy']);
+  if (strategy !== 'Webhook') {
+    if (webhook)
+      yield e.forbidden(['spec', 'conversion', 'webhook'], 'should not be set when strategy is not set to Webhook');
+    return;
+  }
+  if (!webhook?.clientConfig) {
+    yield e.required(['spec', 'conversion', 'webhookClientConfig'], 'required when strategy is set to Webhook');
+  } else yield* validateClientConfig(webhook.clientConfig, ['spec', 'conversion', 'webhookClientConfig']);
+  if ((webhook?.conversionReviewVersions ?? []).length === 0) {
+    yield e.required(['spec', 'conversion', 'conversionReviewVersions']);
+  }
+}
+
+function* validateUpdate(next: CustomResourceDefinition, previous: CustomResourceDefinition): Iterable<FieldError> {
+  const established = previous.status?.conditions?.some((one) => one.type === 'Established' && one.status === 'True');
+  if (established) {
+    yield* immutable(next.spec?.scope, previous.spec?.scope, ['spec', 'scope']);
+    yield* immutable(next.spec?.names?.kind, previous.spec?.names?.kind, ['spec', 'names', 'kind']);
+  }
+  yield* immutable(next.spec?.group, previous.spec?.group, ['spec', 'group']);
+  yield* immutable(next.spec?.names?.plural, previous.spec?.names?.plural, ['spec', 'names', 'plural']);
+}

@@ -1,0 +1,154 @@
+import { type FieldError, type FieldPath, fieldError as e, formatPath } from '../../kernel/status.ts';
+import { matches, oneOf } from '../shared/check.ts';
+import { orNone } from '../shared/cells.ts';
+import { semanticEqual } from '../shared/equal.ts';
+import { isDualStackPair, validCIDR } from '../shared/ip.ts';
+import { validateLabelName } from '../shared/labels.ts';
+import { labelValue } from '../shared/names.ts';
+import { ageColumn, nameColumn, proxy, resource, statusSubresource } from '../shared/resource.ts';
+import type { Node, NodeSpec, NodeStatus } from '../typings/core.ts';
+import { roundList } from './pod/defaults.ts';
+import { taintEffects } from './pod/scheduling.ts';
+import { validateResourceQuantity } from './resource-names.ts';
+
+/** core/v1 Node. */
+export const node = resource<Node>('/v1/nodes', {
+  columns: [
+    nameColumn,
+    { name: 'Status', type: 'string', value: statusCell },
+    { name: 'Roles', type: 'string', value: (o) => orNone(roles(o).join(',')) },
+    ageColumn,
+    { name: 'Version', type: 'string', value: (o) => o.status?.nodeInfo?.kubeletVersion ?? '' },
+    { name: 'Internal-IP', type: 'string', priority: 1, value: (o) => address(o, 'InternalIP') },
+    { name: 'External-IP', type: 'string', priority: 1, value: (o) => address(o, 'ExternalIP') },
+    { name: 'OS-Image', type: 'string', priority: 1, value: (o) => orUnknown(o.status?.nodeInfo?.osImage) },
+    { name: 'Kernel-Version', type: 'string', priority: 1, value: kernelCell },
+    {
+      name: 'Container-Runtime',
+      type: 'string',
+      priority: 1,
+      value: (o) => orUnknown(o.status?.nodeInfo?.containerRuntimeVersion),
+    },
+  ],
+  selectableFields: { 'spec.unschedulable': (o) => String(o.spec?.unschedulable ?? false) },
+  default(o) {
+    syncPodCIDRs(o.spec);
+    if (!o.status) return;
+    if (o.status.capacity) roundList(o.status.capacity);
+    if (o.status.allocatable) roundList(o.status.allocatable);
+    else if (o.status.capacity) o.status.allocatable = { ...o.status.capacity };
+  },
+  keepsStatusOnCreate: true,
+  validate,
+  validateUpdate,
+  *warnings(o) {
+    const source = o.spec?.configSource;
+    if (source) yield `${formatPath(['spec', 'configSource'])}: the feature is no longer supported`;
+    if (o.spec?.externalID)
+      yield `${formatPath(['spec', 'externalID'])}: this field is deprecated, and is unused by Kubernetes`;
+  },
+  isSoft: (next, previous) => previous !== undefined && onlyHeartbeats(next, previous),
+  subresources: {
+    status: statusSubresource<Node>({ validateUpdate: validateStatusUpdate }),
+    proxy: proxy('NodeProxyOptions'),
+  },
+});
+
+function statusCell(o: Node): string {
+  const ready = o.status?.conditions?.find((condition) => condition.type === 'Ready');
+  const status = ready ? (ready.status === 'True' ? 'Ready' : 'NotReady') : 'Unknown';
+  return o.spec?.unschedulable ? `${status},SchedulingDisabled` : status;
+}
+
+const rolePrefix = 'node-role.kubernetes.io/';
+
+function roles(o: Node): string[] {
+  const found = new Set<string>();
+  for (const [key, value] of Object.entries(o.metadata.labels ?? {})) {
+    if (key.startsWith(rolePrefix) && key.length > rolePrefix.length) found.add(key.slice(rolePrefix.length));
+    else if (key === 'kubernetes.io/role' && value) found.add(value);
+  }
+  return [...found].sort();
+}
+
+const address = (o: Node, type: string): string =>
+  o.status?.addresses?.find((one) => one.type === type)?.address ?? '<none>';
+
+const orUnknown = (text: string | undefined): string => text || '<unknown>';
+
+function kernelCell(o: Node): string {
+  const { kernelVersion, architecture } = o.status?.nodeInfo ?? {};
+  return `${orUnknown(kernelVersion)}${architecture ? ` (${architecture})` : ''}`;
+}
+
+/** `podCIDR` is the first of `podCIDRs`, whichever was written. */
+function syncPodCIDRs(spec: NodeSpec | undefined): void {
+  if (!spec) return;
+  if (spec.podCIDR && (spec.podCIDRs ?? []).length === 0) spec.podCIDRs = [spec.podCIDR];
+  else if (spec.podCIDRs?.[0]) spec.podCIDR = spec.podCIDRs[0];
+}
+
+function* validate(o: Node): Iterable<FieldError> {
+  yield* validateTaints(o);
+  const cidrs = o.spec?.podCIDRs ?? [];
+  for (const [i, cidr] of cidrs.entries()) yield* validCIDR(cidr, ['spec', 'podCIDRs', i]);
+  if (cidrs.length > 1 && !isDualStackPair(cidrs)) {
+    yield e.invalid(['spec', 'podCIDRs'], cidrs, 'may specify no more than one CIDR for each IP family');
+  }
+  yield* validateStatusLists(o.status);
+}
+
+function* validateTaints(o: Node): Iterable<FieldError> {
+  const seen = new Set<string>();
+  for (const [i, taint] of (o.spec?.taints ?? []).entries()) {
+    const at: FieldPath = ['spec', 'taints', i];
+    yield* validateLabelName(taint.key ?? '', [...at, 'key']);
+    if (taint.value) yield* matches(labelValue, taint.value, [...at, 'value']);
+    yield* oneOf(taint.effect, taintEffects, [...at, 'effect']);
+    const key = `${taint.key}:${taint.effect}`;
+    if (seen.has(key)) {
+      const error = e.duplicate(at, taint);
+      yield { ...error, message: `${error.message}: taints must be unique by key and effect pair` };
+    }
+    seen.add(key);
+  }
+}
+
+function* validateStatusLists(status: NodeStatus | undefined): Iterable<FieldError> {
+  for (const field of ['capacity', 'allocatable'] as const) {
+    for (const [name, value] of Object.entries(status?.[field] ?? {})) {
+      yield* validateResourceQuantity(name, value, ['status', field, { key: name }]);
+    }
+  }
+}
+
+function* validateUpdate(next: Node, previous: Node): Iterable<FieldError> {
+  const spec = next.spec ?? {};
+  const before = previous.spec ?? {};
+  if ((before.podCIDRs ?? []).length > 0 && !semanticEqual(before.podCIDRs, spec.podCIDRs)) {
+    yield e.forbidden(['spec', 'podCIDRs'], 'node updates may not change podCIDR except from "" to valid');
+  }
+  if (before.providerID && before.providerID !== spec.providerID) {
+    yield e.forbidden(['spec', 'providerID'], 'node updates may not change providerID except from "" to valid');
+  }
+}
+
+function* validateStatusUpdate(next: Node): Iterable<FieldError> {
+  yield* validateStatusLists(next.status);
+  const seen = new Set<string>();
+  for (const [i, one] of (next.status?.addresses ?? []).entries()) {
+    const key = `${one.type}/${one.address}`;
+    if (seen.has(key)) yield e.duplicate(['status', 'addresses', i], one);
+    seen.add(key);
+  }
+}
+
+/** True when nothing but the conditions' heartbeat times (and bookkeeping) differs. */
+function onlyHeartbeats(next: Node, previous: Node): boolean {
+  const bare = (o: Node): object => {
+    const { resourceVersion: _, managedFields: __, ...metadata } = o.metadata;
+    const conditions = o.status?.conditions?.map(({ lastHeartbeatTime: ___, ...condition }) => condition);
+    return { metadata, spec: o.spec, status: { ...o.status, conditions } };
+  };
+  return semanticEqual(bare(next), bare(previous));
+}
