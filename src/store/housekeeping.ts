@@ -8,8 +8,8 @@ import type { WatchWindow } from './window.ts';
 import type { Writer } from './writer.ts';
 
 /** Holes may take this much of the used memory before records are moved together. */
-const holeShare = 0.15;
-const sliceBytes = 256 << 10;
+const holeShare = 0.1;
+const sliceBytes = 512 << 10;
 
 export interface HousekeepingParts {
   backend: Backend;

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { seal } from './envelope.ts';
+import { wrapEnvelope } from '../schema/index.ts';
 import { keyOf } from './keys.ts';
 import type { Change } from './publisher.ts';
 import { SoftWrites } from './soft-writes.ts';
@@ -104,7 +104,7 @@ export class LocalWriter implements Writer {
       key: keyOf(kind, namespace, name),
       isSoft,
       expectedRevision,
-      value: operation === 'put' && !isSoft ? seal(kind.gvk, intent.bytes!) : undefined,
+      value: operation === 'put' && !isSoft ? wrapEnvelope(kind.gvk, intent.bytes!) : undefined,
       settle: { resolve, reject },
     };
     this.#queue.push(pending);
@@ -241,7 +241,7 @@ export class LocalWriter implements Writer {
     const entry = this.#parts.cache.get(kind, namespace, name);
     const { revision } = this.#parts.publisher;
     if (!entry) return { key, revision, expectedRevision: 0 };
-    const value = seal(kind.gvk, this.#parts.records.unstamped(entry));
+    const value = wrapEnvelope(kind.gvk, this.#parts.records.unstamped(entry));
     return { key, value, revision: entry.revision, expectedRevision: 0 };
   }
 

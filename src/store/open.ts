@@ -2,11 +2,10 @@ import type { Budget } from '../config/budget.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { Schema } from '../schema/model.ts';
-import { schema as builtIn } from '../schema/index.ts';
+import { hasEnvelope, schema as builtIn, unwrapEnvelope } from '../schema/index.ts';
 import { type ArenaOptions, reserveMemory } from '../wasm/index.ts';
 import { Cache } from './cache.ts';
 import { Capacity } from './capacity.ts';
-import { open as openEnvelope } from './envelope.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { keyParser, type ParsedKey } from './keys.ts';
 import { LocalWriter } from './local-writer.ts';
@@ -115,7 +114,7 @@ class Loader {
   decode(record: ParsedKey & { key: string; value: Uint8Array }): Uint8Array | undefined {
     const { backend, codec, log } = this.#options;
     const { kind, key } = record;
-    const envelope = openEnvelope(record.value);
+    const envelope = hasEnvelope(record.value) ? unwrapEnvelope(record.value) : undefined;
     if (envelope?.apiVersion !== kind.gvk.apiVersion || envelope.kind !== kind.gvk.kind) {
       log.warn('stored value is not of the expected kind', {
         key,
@@ -124,8 +123,8 @@ class Loader {
       });
       return undefined;
     }
-    if (backend.ownsRevisions) return envelope.raw;
-    return codec.fromProto(kind.message, envelope.raw, { defaults: false, gvk: kind.gvk }).bytes;
+    if (backend.ownsRevisions) return envelope.message;
+    return codec.fromProto(kind.message, envelope.message, { defaults: false, gvk: kind.gvk }).bytes;
   }
 
   report(): void {

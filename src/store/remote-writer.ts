@@ -1,6 +1,6 @@
+import { wrapEnvelope } from '../schema/index.ts';
 import type { ParsedKey } from './keys.ts';
 import { keyOf } from './keys.ts';
-import { seal } from './envelope.ts';
 import {
   BackendFatalError,
   type BackendChange,
@@ -93,7 +93,7 @@ export class RemoteWriter implements Writer {
     const { kind, namespace, name, expectedRevision, operation } = intent;
     const { backend, publisher, records } = this.#parts;
     const changed = this.#nextChange(intent);
-    const value = operation === 'put' ? seal(kind.gvk, intent.bytes!) : undefined;
+    const value = operation === 'put' ? wrapEnvelope(kind.gvk, intent.bytes!) : undefined;
     const change: BackendChange = { key, ...(value && { value }), revision: 0, expectedRevision };
     try {
       const revision = (await backend.commit([change], { durable: true }))![0]!;

@@ -1,6 +1,6 @@
 /** For tests of this room: a codec for a handful of fields, so that tests need no field tables and no module. */
-import type { Logger } from '../kernel/log.ts';
 import { ManualClock } from '../kernel/clock.ts';
+import { silentLogger } from '../kernel/log.ts';
 import type { KubeObject } from '../schema/object.ts';
 import { type StoreBudget, type StoreOptions, openStore } from './open.ts';
 import type { StoreCodec } from './records.ts';
@@ -118,14 +118,6 @@ export const sampleBudget: StoreBudget = {
   flashBytesPerDay: 64 << 20,
 };
 
-export const silentLog: Logger = {
-  debug: () => {},
-  info: () => {},
-  warn: () => {},
-  error: () => {},
-  child: () => silentLog,
-};
-
 /** Opens a store of samples over `options.backend` (default: memory) with a clock that stands still. */
 export function openSampleStore(
   options: Partial<StoreOptions> & { backend?: StoreOptions['backend'] } = {},
@@ -135,7 +127,7 @@ export function openSampleStore(
     kinds: sampleKinds,
     codec: sampleCodec,
     clock: new ManualClock(),
-    log: silentLog,
+    log: silentLogger,
     budget: sampleBudget,
     onFatal: (error) => {
       throw error;

@@ -15,8 +15,8 @@ const largestBytes = 1_500_000;
 /** One in this many records may be of any size; the others are no larger than `commonBytes`. */
 const rareEvery = 200;
 const commonBytes = 8_000;
-const holeShare = 0.15;
-const sliceBytes = 256 << 10;
+const holeShare = 0.1;
+const sliceBytes = 512 << 10;
 const operationsPerTurn = 16;
 
 /** Runs `operations` puts and deletes. The arena is between 45 and 85 % full; its records are checked at the end. */

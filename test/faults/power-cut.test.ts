@@ -9,9 +9,9 @@ import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { unwrapEnvelope } from '../../src/schema/index.ts';
 import { sqliteBackend } from '../../src/store/index.ts';
 import { decodeSample } from '../../src/store/testing.ts';
-import { open as openEnvelope } from '../../src/store/envelope.ts';
 import { Disk, type DiskEvent, type Survival } from './disk.ts';
 import { type Line, parseLines, promised } from './lines.ts';
 import { readTrace, tracedCalls } from './strace.ts';
@@ -67,7 +67,7 @@ async function problemsOf(disk: Disk, survival: Survival, lines: readonly Line[]
     const backend = await sqliteBackend(join(directory, 'state.db'), { cacheBytes: 1 << 20 });
     const found = new Map<string, { revision: number; value: string }>();
     const { revision } = await backend.load((record) => {
-      const { name, payload } = decodeSample(openEnvelope(record.value)!.raw);
+      const { name, payload } = decodeSample(unwrapEnvelope(record.value).message);
       found.set(name, { revision: record.revision, value: payload!.split('/', 1)[0]! });
     });
     await backend.close();
