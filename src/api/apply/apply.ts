@@ -9,6 +9,7 @@ import { deepEqual, type JsonMap } from '../patch/index.ts';
 import { allowedByLastApplied, syncLastApplied } from './last-applied.ts';
 import { identifierOf, type Manager, type Managers, readManagers, withFields, writeManagers } from './managers.ts';
 import type { MergeType } from './merge-type.ts';
+import { reconcileManagers } from './reconcile.ts';
 import type { FieldFilter } from './reset-fields.ts';
 import { mergeValues, removeItems, toFieldSet, validate, withNamedFields } from './typed.ts';
 import {
@@ -130,11 +131,11 @@ class ApplyOperation {
     this.#id = identifierOf(this.#self);
   }
 
-  run(managers: Managers): { object: KubeObject; managers: Managers } {
+  run(stored: Managers): { object: KubeObject; managers: Managers } {
+    const owned = reconcileManagers(this.#type, this.#request.apiVersion, stored);
     const all = toFieldSet(this.#type, this.#applied);
     const fields = this.#request.filter ? this.#request.filter(all) : all;
-    const last = managers.get(this.#id);
-    const owned = new Map(managers);
+    const last = owned.get(this.#id);
     owned.set(this.#id, { ...this.#self, time: last?.time, fields });
 
     const merged = mergeValues(this.#type, this.#live, this.#applied) as KubeObject;

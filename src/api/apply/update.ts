@@ -17,6 +17,7 @@ import {
   writeManagers,
 } from './managers.ts';
 import { deducedType, emptyObject, type MergeType, mergeTypeOf } from './merge-type.ts';
+import { reconcileManagers } from './reconcile.ts';
 import type { FieldFilter } from './reset-fields.ts';
 
 /** How a kind merges: its message, or a type of its own, or (neither) a deduced one. */
@@ -110,10 +111,11 @@ function readOrNothing(entries: readonly ManagedFieldsEntry[], trusted: boolean)
 export function trackUpdate(request: ManagedUpdate, managers: Managers, name: string): Managers {
   const { apiVersion, subresource = '', timeMs, filter } = request;
   const live = request.live ?? emptyOfKind(request);
-  const { changed, removed } = changesOf(typeOfKind(request), live as JsonMap, request.next, filter);
+  const type = typeOfKind(request);
+  const { changed, removed } = changesOf(type, live as JsonMap, request.next, filter);
   if (isEmpty(changed) && isEmpty(removed)) return managers;
 
-  const result = new Map(managers);
+  const result = reconcileManagers(type, apiVersion, managers);
   takeAway(request, result, live, changed, removed);
 
   const mine = difference(changed, strippedFields);
