@@ -104,8 +104,8 @@ function* validateFullyQualifiedName(name: string, path: FieldPath): Iterable<Fi
   }
 }
 
-function* validateSideEffects(value: string | undefined, path: FieldPath): Iterable<FieldError> {
-  if (value === undefined) yield e.required(path, 'must specify one of None, NoneOnDryRun');
+function* validateSideEffects(value: string | null | undefined, path: FieldPath): Iterable<FieldError> {
+  if (!value) yield e.required(path, 'must specify one of None, NoneOnDryRun');
   else yield* oneOf(value, ['None', 'NoneOnDryRun'], path, false);
 }
 

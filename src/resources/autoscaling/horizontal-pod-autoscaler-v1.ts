@@ -37,7 +37,8 @@ const isCpu = (metric: MetricSpec): boolean =>
 
 function toV1(o: V2): V1 {
   const { metrics = [], behavior, ...spec } = o.spec ?? {};
-  const { currentMetrics = [], conditions = [], ...status } = o.status ?? {};
+  const { currentMetrics: metricStatuses, conditions = [], ...status } = o.status ?? {};
+  const currentMetrics = metricStatuses ?? [];
   const cpu = metrics.find(isCpu);
   const target = cpu?.resource?.target?.averageUtilization;
   const current = currentMetrics.find((one) => one.type === 'Resource' && one.resource?.name === 'cpu');

@@ -35,7 +35,7 @@ export const ingressClass = resource<IngressClass>('networking.k8s.io/v1/ingress
 function parametersCell(o: IngressClass): string {
   const parameters = o.spec?.parameters;
   if (!parameters) return '<none>';
-  return `${parameters.kind}${parameters.apiGroup === undefined ? '' : `.${parameters.apiGroup}`}/${parameters.name}`;
+  return `${parameters.kind}${!parameters.apiGroup ? '' : `.${parameters.apiGroup}`}/${parameters.name}`;
 }
 
 const pathFormat = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
@@ -57,21 +57,21 @@ function* validateController(value: string, path: FieldPath): Iterable<FieldErro
 }
 
 function* validateParameters(parameters: IngressClassParametersReference, path: FieldPath): Iterable<FieldError> {
-  if (parameters.apiGroup !== undefined) yield* matches(dnsSubdomain, parameters.apiGroup, [...path, 'apiGroup']);
+  if (parameters.apiGroup) yield* matches(dnsSubdomain, parameters.apiGroup, [...path, 'apiGroup']);
   yield* requiredMatch(pathSegment, parameters.kind, [...path, 'kind']);
   yield* requiredMatch(pathSegment, parameters.name, [...path, 'name']);
   const namespace = parameters.namespace;
   switch (parameters.scope) {
     case 'Namespace':
-      if (namespace === undefined) yield e.required([...path, 'namespace'], "`parameters.scope` is set to 'Namespace'");
+      if (!namespace) yield e.required([...path, 'namespace'], "`parameters.scope` is set to 'Namespace'");
       else yield* matches(dnsLabel, namespace, [...path, 'namespace']);
       break;
     case 'Cluster':
-      if (namespace !== undefined) {
+      if (namespace) {
         yield e.forbidden([...path, 'namespace'], "`parameters.scope` is set to 'Cluster'");
       }
       break;
     default:
-      yield* oneOf(parameters.scope, ['Cluster', 'Namespace'], [...path, 'scope']);
+      yield* oneOf(parameters.scope ?? '', ['Cluster', 'Namespace'], [...path, 'scope']);
   }
 }

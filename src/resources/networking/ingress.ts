@@ -88,6 +88,7 @@ function* validatePath(one: HTTPIngressPath, path: FieldPath): Iterable<FieldErr
   const at = [...path, 'path'];
   switch (one.pathType) {
     case undefined:
+    case null:
       yield e.required([...path, 'pathType'], 'pathType must be specified');
       return;
     case 'Exact':
@@ -112,7 +113,7 @@ function* validateBackend(backend: IngressBackend, path: FieldPath): Iterable<Fi
   if (reference && service) yield e.invalid(path, '', 'cannot set both resource and service backends');
   else if (reference) {
     const at = [...path, 'resource'];
-    if (reference.apiGroup !== undefined) yield* matches(dnsSubdomain, reference.apiGroup, [...at, 'apiGroup']);
+    if (reference.apiGroup) yield* matches(dnsSubdomain, reference.apiGroup, [...at, 'apiGroup']);
     for (const field of ['kind', 'name'] as const) {
       yield* required(reference[field], [...at, field]);
       yield* matches(pathSegment, reference[field], [...at, field]);

@@ -2,12 +2,12 @@ import { type FieldError, fieldError as e } from '../../kernel/status.ts';
 import { immutable, matches, requiredMatch } from '../shared/check.ts';
 import { validCanonicalIP } from '../shared/ip.ts';
 import { dnsSubdomain, pathSegment } from '../shared/names.ts';
-import { ageColumn, nameColumn, resource } from '../shared/resource.ts';
+import { nameColumn, resource } from '../shared/resource.ts';
 import type { IPAddress } from '../typings/networking.ts';
 
 /** networking.k8s.io/v1 IPAddress: its name is the address. */
 export const ipAddress = resource<IPAddress>('networking.k8s.io/v1/ipaddresses', {
-  columns: [nameColumn, { name: 'ParentRef', type: 'string', value: parentCell }, ageColumn],
+  columns: [nameColumn, { name: 'ParentRef', type: 'string', value: parentCell }],
   validateName: (name) =>
     [...validCanonicalIP(name, [])].map((error) => error.message.slice(error.message.indexOf(': ', 15) + 2)),
   validate,

@@ -13,7 +13,7 @@ export const role = resource<Role>('rbac.authorization.k8s.io/v1/roles', {
   columns: defaultColumns,
   allowCreateOnUpdate: true,
   validateName: pathSegment,
-  validate: (o) => validateRules(o.rules, true),
+  validate: (o) => validateRules(o.rules ?? [], true),
 });
 
 export const clusterRole = resource<ClusterRole>('rbac.authorization.k8s.io/v1/clusterroles', {
@@ -21,7 +21,7 @@ export const clusterRole = resource<ClusterRole>('rbac.authorization.k8s.io/v1/c
   allowCreateOnUpdate: true,
   validateName: pathSegment,
   *validate(o) {
-    yield* validateRules(o.rules, false);
+    yield* validateRules(o.rules ?? [], false);
     if (!o.aggregationRule) return;
     const selectors = o.aggregationRule.clusterRoleSelectors ?? [];
     const path: FieldPath = ['aggregationRule', 'clusterRoleSelectors'];
@@ -34,8 +34,8 @@ export const clusterRole = resource<ClusterRole>('rbac.authorization.k8s.io/v1/c
   },
 });
 
-function* validateRules(rules: readonly PolicyRule[] | undefined, namespaced: boolean): Iterable<FieldError> {
-  for (const [i, rule] of (rules ?? []).entries()) {
+function* validateRules(rules: readonly PolicyRule[], namespaced: boolean): Iterable<FieldError> {
+  for (const [i, rule] of rules.entries()) {
     const path: FieldPath = ['rules', i];
     if ((rule.verbs ?? []).length === 0) yield e.required([...path, 'verbs'], 'verbs must contain at least one value');
     if ((rule.nonResourceURLs ?? []).length > 0) {

@@ -1,31 +1,5 @@
-import type { KubeObject } from '../../schema/object.ts';
+import type { certificatesV1 as generated } from '../../schema/generated/index.ts';
+import type { Unchecked } from './unchecked.ts';
 
-export interface CertificateSigningRequest extends KubeObject {
-  spec?: CertificateSigningRequestSpec;
-  status?: CertificateSigningRequestStatus;
-}
-
-export interface CertificateSigningRequestSpec {
-  request?: string;
-  signerName?: string;
-  expirationSeconds?: number;
-  usages?: string[];
-  username?: string;
-  uid?: string;
-  groups?: string[];
-  extra?: Record<string, string[]>;
-}
-
-export interface CertificateSigningRequestStatus {
-  conditions?: CertificateSigningRequestCondition[];
-  certificate?: string;
-}
-
-export interface CertificateSigningRequestCondition {
-  type?: string;
-  status?: string;
-  reason?: string;
-  message?: string;
-  lastUpdateTime?: string;
-  lastTransitionTime?: string;
-}
+export type CertificateSigningRequest = Unchecked<generated.CertificateSigningRequest>;
+export type CertificateSigningRequestCondition = Unchecked<generated.CertificateSigningRequestCondition>;

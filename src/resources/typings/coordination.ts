@@ -1,15 +1,4 @@
-import type { KubeObject } from '../../schema/object.ts';
+import type { coordinationV1 as generated } from '../../schema/generated/index.ts';
+import type { Unchecked } from './unchecked.ts';
 
-export interface Lease extends KubeObject {
-  spec?: LeaseSpec;
-}
-
-export interface LeaseSpec {
-  holderIdentity?: string;
-  leaseDurationSeconds?: number;
-  acquireTime?: string;
-  renewTime?: string;
-  leaseTransitions?: number;
-  strategy?: string;
-  preferredHolder?: string;
-}
+export type Lease = Unchecked<generated.Lease>;

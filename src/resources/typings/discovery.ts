@@ -1,45 +1,5 @@
-import type { ObjectReference } from './core.ts';
-import type { KubeObject } from '../../schema/object.ts';
+import type { discoveryV1 as generated } from '../../schema/generated/index.ts';
+import type { Unchecked } from './unchecked.ts';
 
-export interface EndpointSlice extends KubeObject {
-  addressType?: string;
-  endpoints?: Endpoint[];
-  ports?: EndpointPort[];
-}
-
-export interface Endpoint {
-  addresses?: string[];
-  conditions?: EndpointConditions;
-  hostname?: string;
-  targetRef?: ObjectReference;
-  deprecatedTopology?: Record<string, string>;
-  nodeName?: string;
-  zone?: string;
-  hints?: EndpointHints;
-}
-
-export interface EndpointConditions {
-  ready?: boolean;
-  serving?: boolean;
-  terminating?: boolean;
-}
-
-export interface EndpointHints {
-  forZones?: ForZone[];
-  forNodes?: ForNode[];
-}
-
-export interface ForZone {
-  name?: string;
-}
-
-export interface ForNode {
-  name?: string;
-}
-
-export interface EndpointPort {
-  name?: string;
-  protocol?: string;
-  port?: number;
-  appProtocol?: string;
-}
+export type Endpoint = Unchecked<generated.Endpoint>;
+export type EndpointSlice = Unchecked<generated.EndpointSlice>;

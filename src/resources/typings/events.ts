@@ -1,24 +1,4 @@
-import type { EventSource, ObjectReference } from './core.ts';
-import type { KubeObject } from '../../schema/object.ts';
+import type { eventsV1 as generated } from '../../schema/generated/index.ts';
+import type { Unchecked } from './unchecked.ts';
 
-export interface Event extends KubeObject {
-  eventTime?: string;
-  series?: EventSeries;
-  reportingController?: string;
-  reportingInstance?: string;
-  action?: string;
-  reason?: string;
-  regarding?: ObjectReference;
-  related?: ObjectReference;
-  note?: string;
-  type?: string;
-  deprecatedSource?: EventSource;
-  deprecatedFirstTimestamp?: string;
-  deprecatedLastTimestamp?: string;
-  deprecatedCount?: number;
-}
-
-export interface EventSeries {
-  count?: number;
-  lastObservedTime?: string;
-}
+export type Event = Unchecked<generated.Event>;

@@ -1,17 +1,4 @@
-import type { Toleration } from './core.ts';
-import type { KubeObject } from '../../schema/object.ts';
+import type { nodeV1 as generated } from '../../schema/generated/index.ts';
+import type { Unchecked } from './unchecked.ts';
 
-export interface RuntimeClass extends KubeObject {
-  handler?: string;
-  overhead?: Overhead;
-  scheduling?: Scheduling;
-}
-
-export interface Overhead {
-  podFixed?: Record<string, string>;
-}
-
-export interface Scheduling {
-  nodeSelector?: Record<string, string>;
-  tolerations?: Toleration[];
-}
+export type RuntimeClass = Unchecked<generated.RuntimeClass>;

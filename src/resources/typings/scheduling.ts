@@ -1,8 +1,4 @@
-import type { KubeObject } from '../../schema/object.ts';
+import type { schedulingV1 as generated } from '../../schema/generated/index.ts';
+import type { Unchecked } from './unchecked.ts';
 
-export interface PriorityClass extends KubeObject {
-  value?: number;
-  globalDefault?: boolean;
-  description?: string;
-  preemptionPolicy?: string;
-}
+export type PriorityClass = Unchecked<generated.PriorityClass>;
