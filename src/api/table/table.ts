@@ -23,8 +23,8 @@ const objectMetaName =
 export function columnDefinitions(columns: readonly Column<KubeObject>[]): object[] {
   return columns.map((column) => ({
     name: column.name,
-    type: column.type === 'date' ? 'string' : column.type,
-    format: column.format ?? (column.name === 'Name' ? 'name' : ''),
+    type: column.type,
+    format: column.format ?? '',
     description: column.description ?? (column.name === 'Name' ? objectMetaName : ''),
     priority: column.priority ?? 0,
   }));

@@ -64,7 +64,7 @@ export async function insertObject(
   fillSystemFields(object.metadata, context.nowMs);
   clearServerFields(call, object);
   base.prepareForCreate?.(object, context);
-  checkNew(call, object, definition.view ? served : undefined);
+  checkNew(call, object);
   for (const text of base.warnings?.(object, undefined) ?? []) call.warn(text);
 
   const name = object.metadata.name!;
@@ -93,15 +93,14 @@ function clearServerFields(call: Call, object: KubeObject): void {
   if (call.resource.base.generation) object.metadata.generation = 1;
 }
 
-function checkNew(call: Call, object: KubeObject, served: KubeObject | undefined): void {
+function checkNew(call: Call, object: KubeObject): void {
   const { base, definition, namespaced, qualifiedKind } = call.resource;
-  const own: FieldError[] = [
-    ...(served ? (definition.validate?.(served) ?? []) : []),
-    ...(base.validate?.(object) ?? []),
-    ...(base.validateCreate?.(object) ?? []),
+  const served = definition.view ? definition.view.fromStorage(object) : object;
+  const errors: FieldError[] = [
+    ...(definition.validate?.(served) ?? base.validate?.(object) ?? []),
+    ...(definition.validateCreate?.(served) ?? base.validateCreate?.(object) ?? []),
+    ...validateMeta(object.metadata, namespaced, base.validateName),
   ];
-  const metadata = [...validateMeta(object.metadata, namespaced, base.validateName)];
-  const errors = [...own, ...metadata];
   if (errors.length > 0) throw apiError.invalid(qualifiedKind, object.metadata.name ?? '', errors);
 }
 

@@ -224,16 +224,25 @@ function sameSpec(call: Call, a: KubeObject, b: KubeObject): boolean {
 
 function checkUpdate(call: Call, object: KubeObject, previous: KubeObject): void {
   const { base, namespaced, qualifiedKind } = call.resource;
-  const subresource = objectSubresource(call);
-  const own: Iterable<FieldError> = subresource
-    ? (subresource.validateUpdate?.(object, previous) ?? [])
-    : [...(base.validate?.(object) ?? []), ...(base.validateUpdate?.(object, previous) ?? [])];
   const errors = [
     ...validateMeta(object.metadata, namespaced, base.validateName),
     ...validateMetaUpdate(object.metadata, previous.metadata),
-    ...own,
+    ...ownErrors(call, object, previous),
   ];
   if (errors.length > 0) throw apiError.invalid(qualifiedKind, object.metadata.name ?? call.name, errors);
+}
+
+/** The kind's rules; a view has rules of its own, on its own form. */
+function ownErrors(call: Call, object: KubeObject, previous: KubeObject): Iterable<FieldError> {
+  const { base, definition } = call.resource;
+  const subresource = objectSubresource(call);
+  if (subresource) return subresource.validateUpdate?.(object, previous) ?? [];
+  const form = definition.view?.fromStorage ?? ((stored: KubeObject) => stored);
+  const next = form(object);
+  return [
+    ...(definition.validate?.(next) ?? base.validate?.(object) ?? []),
+    ...(definition.validateUpdate?.(next, form(previous)) ?? base.validateUpdate?.(object, previous) ?? []),
+  ];
 }
 
 /** An update that only moves the times of managedFields is no change. */
