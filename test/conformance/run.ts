@@ -51,7 +51,8 @@ async function outside(): Promise<number> {
   }
   try {
     await ip('-n', name, 'link', 'set', 'lo', 'up');
-    await ip('-n', name, 'link', 'add', 'eth0', 'type', 'dummy');
+    await ip('-n', name, 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'eth1');
+    await ip('-n', name, 'link', 'set', 'eth1', 'up');
     await ip('-n', name, 'addr', 'add', '192.0.2.10/24', 'dev', 'eth0');
     await ip('-n', name, 'link', 'set', 'eth0', 'up');
     return await run('ip', [

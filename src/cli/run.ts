@@ -1,0 +1,50 @@
+import { createLogger, type LogLevel } from '../kernel/index.ts';
+import { relaunch } from './launch.ts';
+import { readSettings } from './options.ts';
+
+const levelOf: Readonly<Record<string, LogLevel>> = {
+  Normal: 'info',
+  Debug: 'debug',
+  Trace: 'debug',
+  TraceAll: 'debug',
+};
+
+/** `nanoshift run`: serves until SIGINT or SIGTERM. */
+export async function run(argv: readonly string[]): Promise<number> {
+  const settings = readSettings(argv);
+  relaunch(settings.profile, settings.dataDir);
+  const log = createLogger(levelOf[settings.config.debugging.logLevel] ?? 'info');
+  for (const line of settings.warnings) log.warn(line);
+  log.info('nanoshift starting', { dataDir: settings.dataDir, profile: settings.profile.board });
+
+  const stopped = Promise.withResolvers<number>();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.resolve(0));
+  const { serve } = await import('./serve.ts');
+  const { lifecycle, url, kubeconfig } = await serve(settings, log, (error) => {
+    log.error('cannot go on', { error: String(error) });
+    stopped.resolve(1);
+  });
+  log.info('nanoshift ready', { url, sinceStartMs: Math.round(performance.now()) });
+  if (settings.welcome) console.log(welcome(url, kubeconfig));
+
+  const code = await stopped.promise;
+  log.info('nanoshift stopping');
+  await lifecycle.stop(stopLimitMs);
+  log.info('nanoshift stopped');
+  process.exit(code);
+}
+
+const stopLimitMs = 15_000;
+
+function welcome(url: string, kubeconfig: string): string {
+  return `
+nanoshift serves the Kubernetes API on ${url}. In another terminal:
+
+  export KUBECONFIG=${kubeconfig}
+  kubectl get namespaces
+  kubectl create configmap hello --from-literal=a=1
+  kubectl api-resources
+
+Pods do not run yet: this is the control plane. Ctrl-C stops it; what you stored stays in ${kubeconfig.replace(/\/resources\/.*/, '')}.
+`;
+}

@@ -1,0 +1,209 @@
+/** Wires the rooms together: certificates, store, API server, front, bootstrap objects, controllers. */
+import { mkdir } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { dirname } from 'node:path';
+import { admissionChain, storeLookup } from '../api/admission/index.ts';
+import { createImpersonation } from '../api/authn/index.ts';
+import { createRbac } from '../api/authz/index.ts';
+import { Discovery } from '../api/discovery/index.ts';
+import { healthPaths, versionPath } from '../api/health/index.ts';
+import { createHttpServer, type HttpHandler } from '../api/http/index.ts';
+import { type ApiServer, createApiServer, forbidden, generateName, requireAccess, storedKinds } from '../api/index.ts';
+import { OpenApi } from '../api/openapi/index.ts';
+import { accessReviews } from '../api/reviews/index.ts';
+import { type Config, type DataPaths, type Derived, dataPaths, derive } from '../config/index.ts';
+import { controllerUser, namespacedResources, startControllers } from '../controllers/index.ts';
+import { bootstrap } from '../host/bootstrap/index.ts';
+import { ensurePki, type Pki, writeKubeconfigs } from '../host/pki/index.ts';
+import { Lifecycle, type Logger, systemClock } from '../kernel/index.ts';
+import { definitions } from '../resources/index.ts';
+import { createAuthentication } from './authentication.ts';
+import { metricsPath } from './metrics.ts';
+import { type OpenedStore, openConfiguredStore } from './open-store.ts';
+import type { Settings } from './options.ts';
+
+export interface Serving {
+  lifecycle: Lifecycle;
+  url: string;
+  kubeconfig: string;
+}
+
+const clock = systemClock;
+const headerLimitBytes = 64 << 10;
+const writeBufferLimitBytes = 1 << 20;
+const idleTimeoutMs = 120_000;
+const closeGraceMs = 5_000;
+
+/** Starts everything in order; resolves when clients can be served. `onFatal` is called when the store cannot go on. */
+export async function serve(settings: Settings, log: Logger, onFatal: (error: Error) => void): Promise<Serving> {
+  const { config } = settings;
+  const { budget } = settings.profile;
+  const paths = dataPaths(settings.dataDir);
+  const derived = derive(config);
+  const lifecycle = new Lifecycle(clock, log);
+  await mkdir(dirname(paths.database), { recursive: true, mode: 0o700 });
+
+  const kinds = storedKinds(definitions);
+  const [pki, opened] = await Promise.all([
+    prepareCertificates(config, paths, derived),
+    lifecycle.start(
+      'store',
+      () => openConfiguredStore({ config, paths, budget, kinds, clock, log, onFatal }),
+      ({ store }) => store.close(),
+    ),
+  ]);
+
+  const readiness = { bootstrapped: false };
+  const api = await lifecycle.start(
+    'api',
+    () => createApi(settings, derived, pki, opened, readiness, log),
+    ({ close }) => close(),
+  );
+  await lifecycle.start(
+    'front',
+    () => openFront(settings, pki, api.server.handle, log),
+    (front) => front.close(closeGraceMs),
+  );
+  await bootstrap({
+    client: api.server.client(controllerUser('apiserver')),
+    clock,
+    log: log.child('bootstrap'),
+    authentication: {
+      clientCa: pki.bundle('client-ca.crt').pem,
+      requestHeader: {
+        clientCa: pki.signer('aggregator-signer').certPem,
+        allowedNames: ['system:openshift-aggregator'],
+      },
+    },
+  });
+  await lifecycle.start(
+    'controllers',
+    () => openControllers(config, derived, pki, api.server, log),
+    (controllers) => controllers.stop(),
+  );
+  readiness.bootstrapped = true;
+  return { lifecycle, url: `https://localhost:${config.apiServer.port}`, kubeconfig: paths.kubeconfig };
+}
+
+/** Names by which other machines reach this one. */
+const externalNames = (config: Config): string[] => [hostname(), ...config.apiServer.subjectAltNames];
+
+async function prepareCertificates(config: Config, paths: DataPaths, derived: Derived): Promise<Pki> {
+  const pki = await ensurePki(paths.root, {
+    hostname: hostname(),
+    nodeName: derived.nodeName,
+    nodeIP: derived.nodeIP,
+    advertiseAddress: derived.advertiseAddress,
+    serviceIP: derived.serviceIP,
+    subjectAltNames: config.apiServer.subjectAltNames,
+    baseDomain: config.dns.baseDomain,
+    clock,
+  });
+  await writeKubeconfigs(pki, {
+    directory: paths.resources,
+    externalNames: externalNames(config),
+    port: config.apiServer.port,
+  });
+  return pki;
+}
+
+function createApi(
+  settings: Settings,
+  derived: Derived,
+  pki: Pki,
+  { store, codec }: OpenedStore,
+  readiness: { bootstrapped: boolean },
+  log: Logger,
+): { server: ApiServer; close(): void } {
+  const rbac = createRbac(store);
+  const { authorizer } = rbac;
+  const lookup = storeLookup(store);
+  const authentication = createAuthentication(pki, store, clock);
+  const served = { definitions: () => definitions, codec, clock };
+  const discovery = new Discovery({
+    ...served,
+    serverAddress: () => `${derived.advertiseAddress}:${settings.config.apiServer.port}`,
+  });
+  const server = createApiServer({
+    store,
+    codec,
+    definitions,
+    authenticators: authentication.authenticator,
+    impersonate: createImpersonation({
+      requireAccess: (attributes) => requireAccess(authorizer, attributes),
+      forbidden,
+    }),
+    authorizer,
+    admission: admissionChain({ lookup, authorizer, clock, generateName, others: [rbac.escalationCheck] }),
+    reviews: new Map([...accessReviews(rbac, clock), ...authentication.reviews]),
+    actions: new Map(authentication.actions),
+    connects: new Map(),
+    paths: [
+      ...discovery.paths(),
+      ...new OpenApi(served).paths(),
+      ...authentication.paths,
+      ...healthPaths([], [{ name: 'poststarthook/bootstrap', check: () => readiness.bootstrapped }]),
+      versionPath,
+      metricsPath(store),
+    ],
+    nodePorts: derived.nodePorts,
+    clock,
+    log: log.child('api'),
+    budget: settings.profile.budget,
+  });
+  const close = (): void => {
+    server.close();
+    rbac.close();
+  };
+  return { server, close };
+}
+
+async function openFront(
+  { config, profile }: Settings,
+  pki: Pki,
+  handler: HttpHandler,
+  log: Logger,
+): Promise<{ close(graceMs: number): Promise<void> }> {
+  const { certFile, keyFile } = pki.certificate('kube-external-serving');
+  const localhost = pki.certificate('kube-apiserver-localhost-serving');
+  const server = await createHttpServer({
+    host: '0.0.0.0',
+    port: config.apiServer.port,
+    certFile,
+    keyFile,
+    serverNames: [{ names: ['localhost'], certFile: localhost.certFile, keyFile: localhost.keyFile }],
+    clientCaFile: pki.bundle('listener-client-ca.crt').file,
+    handler,
+    bodyLimitBytes: profile.budget.requestBodyBytes,
+    headerLimitBytes,
+    writeBufferLimitBytes,
+    idleTimeoutMs,
+    adapter: config.apiServer.front,
+    log: log.child('front'),
+    clock,
+  });
+  await server.listen();
+  return server;
+}
+
+function openControllers(
+  config: Config,
+  derived: Derived,
+  pki: Pki,
+  server: ApiServer,
+  log: Logger,
+): { stop(): Promise<void> } {
+  return startControllers({
+    clientFor: (name) => server.client(controllerUser(name)),
+    clock,
+    log: log.child('controllers'),
+    namespace: { resources: () => namespacedResources(definitions) },
+    rootCa: { bundle: () => pki.bundle('service-account-token-ca.crt').pem },
+    kubernetesService: {
+      serviceCidrs: config.network.serviceNetwork,
+      serviceIp: derived.serviceIP,
+      servicePort: 443,
+      endpoint: () => ({ ip: derived.advertiseAddress, port: config.apiServer.port }),
+    },
+  });
+}
