@@ -9,6 +9,7 @@ const nameLabel = 'kubernetes.io/metadata.name';
 
 /** core/v1 Namespace. */
 export const namespace = resource<Namespace>('/v1/namespaces', {
+  returnsDeletedObject: true,
   columns: [nameColumn, { name: 'Status', type: 'string', value: (o) => o.status?.phase ?? '' }, ageColumn],
   selectableFields: { 'status.phase': (o) => o.status?.phase ?? '', name: (o) => o.metadata.name ?? '' },
   default: labelWithName,

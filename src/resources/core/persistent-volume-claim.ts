@@ -13,6 +13,7 @@ const classAnnotation = 'volume.beta.kubernetes.io/storage-class';
 
 /** core/v1 PersistentVolumeClaim. */
 export const persistentVolumeClaim = resource<PersistentVolumeClaim>('/v1/persistentvolumeclaims', {
+  returnsDeletedObject: true,
   columns: [
     nameColumn,
     {

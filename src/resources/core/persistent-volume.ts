@@ -19,6 +19,7 @@ const claimCell = (o: PersistentVolume): string =>
 
 /** core/v1 PersistentVolume. */
 export const persistentVolume = resource<PersistentVolume>('/v1/persistentvolumes', {
+  returnsDeletedObject: true,
   columns: [
     nameColumn,
     { name: 'Capacity', type: 'string', value: (o) => o.spec?.capacity?.['storage'] ?? '0' },

@@ -8,6 +8,7 @@ import { podWarnings } from './pod/warnings.ts';
 
 /** core/v1 PodTemplate. */
 export const podTemplate = resource<PodTemplate>('/v1/podtemplates', {
+  returnsDeletedObject: true,
   columns: [
     nameColumn,
     { name: 'Containers', type: 'string', value: (o) => containerNames(o.template?.spec?.containers) },

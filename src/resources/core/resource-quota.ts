@@ -7,6 +7,7 @@ import { validateQuotaResourceName, validateResourceQuantity } from './resource-
 
 /** core/v1 ResourceQuota. */
 export const resourceQuota = resource<ResourceQuota>('/v1/resourcequotas', {
+  returnsDeletedObject: true,
   columns: [
     nameColumn,
     { name: 'Request', type: 'string', value: (o) => usageCell(o, false) },

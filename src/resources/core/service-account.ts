@@ -3,6 +3,7 @@ import type { ServiceAccount } from '../typings/core.ts';
 
 /** core/v1 ServiceAccount. */
 export const serviceAccount = resource<ServiceAccount>('/v1/serviceaccounts', {
+  returnsDeletedObject: true,
   columns: [nameColumn, ageColumn],
   prepareForCreate: keepSecretNames,
   prepareForUpdate: keepSecretNames,

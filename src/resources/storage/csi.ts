@@ -12,6 +12,7 @@ import type { CSIDriver, CSINode, CSIStorageCapacity } from '../typings/storage.
 const driverName = (name: string): readonly string[] => [...validateDriverName(name, [])].map((error) => error.message);
 
 export const csiDriver = resource<CSIDriver>('storage.k8s.io/v1/csidrivers', {
+  returnsDeletedObject: true,
   columns: [
     nameColumn,
     { name: 'AttachRequired', type: 'boolean', value: (o) => o.spec?.attachRequired ?? true },
@@ -75,6 +76,7 @@ function* validateDriver(o: CSIDriver): Iterable<FieldError> {
 }
 
 export const csiNode = resource<CSINode>('storage.k8s.io/v1/csinodes', {
+  returnsDeletedObject: true,
   columns: [nameColumn, { name: 'Drivers', type: 'integer', value: (o) => (o.spec?.drivers ?? []).length }, ageColumn],
   requiresResourceVersion: true,
   validate: validateNode,

@@ -12,6 +12,7 @@ const defaultAnnotations = [
 
 /** storage.k8s.io/v1 StorageClass. */
 export const storageClass = resource<StorageClass>('storage.k8s.io/v1/storageclasses', {
+  returnsDeletedObject: true,
   columns: [
     {
       name: 'Name',

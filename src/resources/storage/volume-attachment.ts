@@ -7,6 +7,7 @@ import type { VolumeAttachment } from '../typings/storage.ts';
 
 /** storage.k8s.io/v1 VolumeAttachment. */
 export const volumeAttachment = resource<VolumeAttachment>('storage.k8s.io/v1/volumeattachments', {
+  returnsDeletedObject: true,
   columns: [
     nameColumn,
     { name: 'Attacher', type: 'string', format: 'name', value: (o) => o.spec?.attacher ?? '' },

@@ -7,6 +7,7 @@ import { validateParameters } from './storage-class.ts';
 
 /** storage.k8s.io/v1 VolumeAttributesClass. */
 export const volumeAttributesClass = resource<VolumeAttributesClass>('storage.k8s.io/v1/volumeattributesclasses', {
+  returnsDeletedObject: true,
   columns: [nameColumn, { name: 'DriverName', type: 'string', value: (o) => o.driverName ?? '' }, ageColumn],
   *validate(o) {
     yield* validateDriverName(o.driverName, ['driverName']);

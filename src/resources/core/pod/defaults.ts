@@ -192,7 +192,7 @@ export function syncPodIPs(pod: Pod): void {
   if (!status) return;
   const first = status.podIPs?.[0]?.ip;
   if (status.podIP && first !== status.podIP) status.podIPs = [{ ip: status.podIP }];
-  else if (first) status.podIP = first;
+  else if (first && status.podIP !== first) status.podIP = first;
 }
 
 /** Resource lists keep three decimals. */
@@ -204,5 +204,8 @@ export function roundResources(
 }
 
 export function roundList(list: Record<string, string>): void {
-  for (const [name, quantity] of Object.entries(list)) list[name] = roundUpToMilli(quantity);
+  for (const [name, quantity] of Object.entries(list)) {
+    const rounded = roundUpToMilli(quantity);
+    if (rounded !== quantity) list[name] = rounded;
+  }
 }

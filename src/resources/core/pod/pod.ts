@@ -10,6 +10,7 @@ import { podNameWarning, podWarnings } from './warnings.ts';
 
 /** core/v1 Pod. */
 export const pod = resource<Pod>('/v1/pods', {
+  returnsDeletedObject: true,
   columns: podColumns,
   rowConditions: podRowConditions,
   indexes: ['spec.nodeName'],

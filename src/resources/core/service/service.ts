@@ -11,6 +11,7 @@ import { validateLoadBalancerStatus, validateService, validateServiceUpdate } fr
 
 /** core/v1 Service. */
 export const service = resource<Service>('/v1/services', {
+  returnsDeletedObject: true,
   columns: [
     nameColumn,
     { name: 'Type', type: 'string', value: (o) => o.spec?.type ?? '' },
