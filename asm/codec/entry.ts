@@ -7,7 +7,7 @@ import { number, readLength, readTag, readVarint, skipField, tag, wireOf } from 
 export let entryKey: usize = 0;
 export let entryKeyLength: u32 = 0;
 export let entryNumber: u64 = 0;
-/** Address of a value that has a length; 0 when the entry has no value. */
+/** Where a value that has a length is. */
 export let entryValue: usize = 0;
 export let entryLength: u32 = 0;
 

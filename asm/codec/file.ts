@@ -5,7 +5,7 @@
 // holds: of a number its value (u64); of text or a message its length and address; of a list or map its first tag and
 // the end of the bytes in which more may follow. The fourth word says how often a single message occurred.
 import { copy } from '../shared/bytes';
-import { allocate, arenaTop, fail, Problem, pushSlots, setArenaTop, slotTop } from './state';
+import { arenaTop, fail, Problem, pushSlots, setArenaTop, slotTop } from './state';
 import { at, containerCount, containerOf, containersAt, fieldAt, fieldCount, Kind, kindOf, maskWords, Shape, shapeOf } from './table';
 import { number, readLength, readTag, readVarint, skipField, tag, wireOf } from './wire';
 
@@ -85,19 +85,19 @@ function fileContainer(tagAt: usize, p: usize, end: usize, message: usize, conta
   if (wire != 2) return fail(Problem.wire, tagAt);
   p = readLength(p, end);
   if (!p) return 0;
-  fileSpan(slotAt(frame, message, fieldCount(message) + container), tagAt, p);
+  fileSpan(slotAt(frame, message, fieldCount(message) + container), tagAt, p, <u32>number);
   return p + <usize>number;
 }
 
 /** Some single message occurred again in the struct that is being filed. */
 let recurred: bool = false;
 
-/** One more occurrence of a single message: its content starts at `p` and has `number` bytes. */
+/** One more occurrence of a single message, its content at `p`. */
 @inline
-function fileSpan(slot: usize, tagAt: usize, p: usize): void {
+function fileSpan(slot: usize, tagAt: usize, p: usize, length: u32): void {
   const before = load<u32>(slot, 12);
   if (!before) store<u32>(slot, <u32>tagAt, 4);
-  store<u32>(slot, <u32>number);
+  store<u32>(slot, length);
   store<u32>(slot, <u32>p, 8);
   store<u32>(slot, before + 1, 12);
   if (before) recurred = true;
@@ -151,8 +151,18 @@ function fileField(tagAt: usize, p: usize, end: usize, message: usize, index: u3
   if (!p) return 0;
   // of the scalars that are messages on the wire, the last occurrence counts
   if (kind != Kind.message && shape == Shape.single) store<u32>(slot, 0, 12);
-  fileSpan(slot, tagAt, p);
+  fileSpan(slot, tagAt, p, <u32>number);
   return p + <usize>number;
+}
+
+/** Whether the fields in `[p, end)` end where it ends: half a field must not be made whole by what is joined to it. */
+function endsWhole(p: usize, end: usize): bool {
+  while (p < end) {
+    p = readTag(p, end);
+    if (p) p = skipField(p, end, <u32>tag & 7);
+    if (!p) return false;
+  }
+  return true;
 }
 
 /**
@@ -176,10 +186,12 @@ function joinOccurrences(slot: usize, end: usize): bool {
     }
     p = readLength(p, end);
     if (!p) return false;
-    if (o + <usize>number > slotTop) return fail(Problem.size, p) != 0;
-    copy(o, p, <usize>number);
-    o += <usize>number;
-    p += <usize>number;
+    const next = p + <usize>number;
+    if (o + (next - p) > slotTop) return fail(Problem.size, p) != 0;
+    copy(o, p, next - p);
+    o += next - p;
+    if (!endsWhole(p, next)) return false;
+    p = next;
   }
   setArenaTop((o + 7) & ~7);
   store<u32>(slot, <u32>(o - to));

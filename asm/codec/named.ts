@@ -117,6 +117,7 @@ export function readTime(p: usize, end: usize, micro: bool): bool {
       micros -= 1000000000;
       seconds++;
     }
+    if (seconds < minSeconds || seconds > maxSeconds) return fail(Problem.type, p) != 0;
     nanos = micros;
   }
   isZeroTime = seconds == zeroSeconds && nanos == 0;

@@ -135,8 +135,6 @@ function nodeOfMap(p: usize, end: usize, kind: u32, message: usize, ofLists: boo
     if (!readEntry(from, from + load<u32>(span, 4), kind, ofLists)) return false;
     if (ofLists) {
       if (!nodeOfList(entryValue, entryValue + entryLength, 1, kind, message)) return false;
-    } else if (kind == Kind.bytes && !entryValue) {
-      setRef(0);
     } else if (!nodeOfValue(kind, message, entryNumber, entryValue, entryLength)) {
       return false;
     }
@@ -146,6 +144,7 @@ function nodeOfMap(p: usize, end: usize, kind: u32, message: usize, ofLists: boo
   return true;
 }
 
+/** The node of one value in `ref`: of a number `value`, of anything else what is at `start`. */
 function nodeOfValue(kind: u32, message: usize, value: u64, start: usize, length: u32): bool {
   switch (kind) {
     case Kind.string: {

@@ -263,27 +263,9 @@ function printEntry(kind: u32, message: usize, ofLists: bool): bool {
   put(0x2c);
   if (!putString(entryKey, entryKeyLength)) return fail(Problem.utf8, entryKey) != 0;
   put(0x3a);
-  if (ofLists) {
-    if (entryLength) return printWrappedOrNull(entryValue, entryValue + entryLength, kind, message);
-    putNull();
-    return true;
-  }
-  if (kind == Kind.bytes && !entryValue) {
-    putNull();
-    return true;
-  }
+  // Go has no nil here: an entry without a value has an empty list, or no bytes
+  if (ofLists) return printWrapped(entryValue, entryValue + entryLength, kind, message);
   return printValue(kind, message, entryNumber, entryValue, entryLength);
-}
-
-/** A wrapper without items is nil in Go. */
-function printWrappedOrNull(p: usize, end: usize, kind: u32, message: usize): bool {
-  const begin = position();
-  if (!printWrapped(p, end, kind, message)) return false;
-  if (position() == begin + 2) {
-    rewind(begin);
-    putNull();
-  }
-  return true;
 }
 
 function printUnsorted(first: usize, end: usize, kind: u32, message: usize, ofLists: bool): bool {

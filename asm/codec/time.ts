@@ -5,7 +5,7 @@ import * as host from './host';
 
 /** Go's zero time: 1 January of the year 1. */
 export const zeroSeconds: i64 = -62135596800;
-/** From year 0 to the end of year 9999. */
+/** Years 0 to 9999: what RFC 3339 can print. */
 export const minSeconds: i64 = -62167219200;
 export const maxSeconds: i64 = 253402300799;
 
@@ -66,9 +66,8 @@ function daysFromCivil(year: u32, month: u32, day: u32): i64 {
   return era * 146097 + yearOfEra * 365 + yearOfEra / 4 - yearOfEra / 100 + dayOfYear - 719468;
 }
 
-/** Writes the quoted text at `to` and returns its length; seconds are within the years 0 to 9999. */
-export function formatTime(from: usize, seconds: i64, nanos: u32, micro: bool): u32 {
-  let to = from;
+/** Writes the quoted text at `to` and returns its length; seconds are within the bounds. */
+export function formatTime(to: usize, seconds: i64, nanos: u32, micro: bool): u32 {
   let days = seconds / 86400;
   let rest = <i32>(seconds % 86400);
   if (rest < 0) {
@@ -83,16 +82,8 @@ export function formatTime(from: usize, seconds: i64, nanos: u32, micro: bool): 
   const monthFromMarch = (5 * dayOfYear + 2) / 153;
   const day = dayOfYear - (153 * monthFromMarch + 2) / 5 + 1;
   const month = monthFromMarch < 10 ? monthFromMarch + 3 : monthFromMarch - 9;
-  let year = <i32>(<i64>yearOfEra + era * 400 + (month <= 2 ? 1 : 0));
+  const year = <u32>(<i64>yearOfEra + era * 400 + (month <= 2 ? 1 : 0));
   store<u8>(to, 0x22);
-  // a zone's offset may lead one year beyond what can be written plainly
-  if (year < 0) {
-    store<u8>(++to, 0x2d);
-    year = -year;
-  } else if (year > 9999) {
-    store<u8>(++to, 0x31);
-    year -= 10000;
-  }
   put2(to + 1, year / 100, 0);
   put2(to + 3, year % 100, 0x2d);
   put2(to + 6, month, 0x2d);
@@ -110,7 +101,7 @@ export function formatTime(from: usize, seconds: i64, nanos: u32, micro: bool): 
     end += 7;
   }
   store<u16>(end, 0x225a);
-  return <u32>(end + 2 - from);
+  return <u32>(end + 2 - to);
 }
 
 @inline
