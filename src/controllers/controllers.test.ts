@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { ResourceRef } from '../client/types.ts';
 import { apiError, silentLogger } from '../kernel/index.ts';
 import type {
   ClusterRole,
@@ -238,6 +239,43 @@ test('the kubernetes Service has the first address, endpoints and a slice of its
   const cidr = cluster.peek<ServiceCIDR>('servicecidrs', 'kubernetes');
   assert.deepEqual(cidr?.spec?.cidrs, ['10.43.0.0/16']);
   assert.equal(cidr?.status?.conditions?.[0]?.status, 'True');
+});
+
+test('a ServiceCIDR is protected and ready, and goes when no Service has an address of it', async () => {
+  const { cluster, admin } = await withNamespace('shop');
+  const [cidrs, addresses] = ['servicecidrs', 'ipaddresses'].map((resource) => ({
+    group: 'networking.k8s.io',
+    version: 'v1',
+    resource,
+  })) as [ResourceRef, ResourceRef];
+  const more: ServiceCIDR = { metadata: { name: 'more' }, spec: { cidrs: ['10.50.0.0/24'] } };
+  await admin.create(cidrs, more);
+  await admin.create(addresses, named('10.50.0.9'));
+  await cluster.settle();
+  const found = () => cluster.peek<ServiceCIDR>('servicecidrs', 'more');
+  assert.deepEqual(found()?.metadata.finalizers, ['networking.k8s.io/service-cidr-finalizer']);
+  assert.equal(found()?.status?.conditions?.[0]?.status, 'True');
+  await admin.delete(cidrs, 'more');
+  await cluster.settle();
+  assert.deepEqual(
+    found()?.status?.conditions?.map(({ status, reason }) => [status, reason]),
+    [['False', 'Terminating']],
+  );
+  await admin.delete(addresses, '10.50.0.9');
+  await cluster.settle();
+  assert.equal(found(), undefined);
+});
+
+test('a ServiceCIDR within another one goes at once', async () => {
+  const { cluster, admin } = await withNamespace('shop');
+  const cidrs = { group: 'networking.k8s.io', version: 'v1', resource: 'servicecidrs' };
+  const inner: ServiceCIDR = { metadata: { name: 'inner' }, spec: { cidrs: ['10.43.7.0/24'] } };
+  await admin.create(cidrs, inner);
+  await admin.create({ ...cidrs, resource: 'ipaddresses' }, named('10.43.7.9'));
+  await cluster.settle();
+  await admin.delete(cidrs, 'inner');
+  await cluster.settle();
+  assert.equal(cluster.peek('servicecidrs', 'inner'), undefined);
 });
 
 test('endpoints follow the address of the device, also from IPv4 to IPv6', async () => {

@@ -5,6 +5,7 @@ import { type KubernetesServiceOptions, kubernetesServiceController } from './ku
 import { type NamespaceOptions, namespaceController } from './namespace/index.ts';
 import { type RootCaOptions, rootCaController } from './root-ca.ts';
 import type { Controller, ControllerEnv } from './runtime/index.ts';
+import { serviceCidrController } from './service-cidr.ts';
 import { serviceAccountController } from './service-account.ts';
 
 export type { KubernetesServiceOptions } from './kubernetes-service.ts';
@@ -27,6 +28,7 @@ export function startControllers(options: ControllersOptions): { stop(): Promise
     rootCaController(env('root-ca'), options.rootCa),
     kubernetesServiceController(env('kubernetes-service'), options.kubernetesService),
     clusterRoleAggregationController(env('cluster-role-aggregation')),
+    serviceCidrController(env('service-cidr')),
   ];
   return {
     async stop() {

@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Clock, Logger, Timer } from '../../kernel/index.ts';
+import { type Clock, isReason, type Logger, type Timer } from '../../kernel/index.ts';
 
 /** What a sync says about its key: nothing more to do, or look again (backing off, but within `withinMs`). */
 export type SyncResult = { again: false } | { again: true; withinMs: number };
@@ -86,7 +86,10 @@ export class WorkQueue {
       else this.#tries.delete(key);
     } catch (error) {
       const { log, name } = this.#options;
-      log.warn('sync failed', { controller: name, key, error: String(error) });
+      const facts = { controller: name, key, error: String(error) };
+      // Someone else was faster: the next look settles it.
+      if (isReason(error, 'Conflict')) log.debug('sync raced', facts);
+      else log.warn('sync failed', facts);
       this.#later(key, firstBackoffMs, maxBackoffMs);
     } finally {
       this.#running.delete(key);
