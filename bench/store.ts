@@ -6,13 +6,52 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { systemClock } from '../src/kernel/clock.ts';
-import { sqliteBackend, type Store } from '../src/store/index.ts';
-import { openSampleStore, podKind, put, remove, sampleBudget } from '../src/store/testing.ts';
+import { defaultBudget } from '../src/config/index.ts';
+import { silentLogger, systemClock } from '../src/kernel/index.ts';
+import { openStore, sqliteBackend, type Store, type StoredKind } from '../src/store/index.ts';
+import { createWasmCodec, reserveMemory } from '../src/wasm/index.ts';
 
 const seconds = Number(process.argv[2] ?? 5);
 const parent = process.argv[3] ?? tmpdir();
-const payload = 'x'.repeat(1000);
+
+const pods: StoredKind = {
+  id: 0,
+  path: 'pods',
+  namespaced: true,
+  gvk: { apiVersion: 'v1', kind: 'Pod' },
+  message: 'core/v1.Pod',
+  indexes: ['spec.nodeName', 'status.phase'],
+};
+
+const memory = reserveMemory(256 << 20);
+const codec = createWasmCodec({ memory });
+
+/** A pod of about 1 KB. */
+const podBytes = (name: string, round: number): Uint8Array => {
+  const env = Array.from({ length: 12 }, (_, i) => ({ name: `VARIABLE_${i}`, value: `value ${i} of ${name}` }));
+  const containers = [{ name: 'main', image: 'registry.example/app:1.0', env, command: ['/bin/app', String(round)] }];
+  const metadata = {
+    name,
+    namespace: 'default',
+    uid: 'b6e40ef2-54f2-4a8e-8a9b-4c2a4e1f0d11',
+    labels: { app: 'bench' },
+  };
+  const json = JSON.stringify({ metadata, spec: { nodeName: 'node', containers }, status: { phase: 'Running' } });
+  return codec.fromJson('core/v1.Pod', Buffer.from(json), { defaults: true }).bytes;
+};
+
+const put = (store: Store, name: string, bytes: Uint8Array, durability: 'hard' | 'soft' = 'hard'): Promise<unknown> => {
+  const expectedRevision = store.head(pods, 'default', name)?.revision ?? 0;
+  return store.write({ kind: pods, namespace: 'default', name, expectedRevision, operation: 'put', bytes, durability });
+};
+
+const remove = (store: Store, name: string): Promise<unknown> => {
+  const expectedRevision = store.head(pods, 'default', name)!.revision;
+  return store.write({
+    ...{ kind: pods, namespace: 'default', name, expectedRevision },
+    ...{ operation: 'delete', durability: 'hard' },
+  });
+};
 
 const percentile = (sorted: readonly number[], share: number): number =>
   sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0;
@@ -56,7 +95,7 @@ async function measure(title: string, writers: number, step: (writer: number, ro
 }
 
 async function clear(store: Store): Promise<void> {
-  using list = store.list(podKind);
+  using list = store.list(pods);
   for (let at = 0; at < list.entries.length; at += 500) {
     await Promise.all(list.entries.slice(at, at + 500).map(({ name }) => remove(store, name)));
   }
@@ -64,18 +103,23 @@ async function clear(store: Store): Promise<void> {
 
 const directory = mkdtempSync(join(parent, 'store-bench-'));
 try {
-  const backend = await sqliteBackend(join(directory, 'state.db'), { cacheBytes: 2 << 20 });
-  const budget = { ...sampleBudget, cacheBytes: 256 << 20, watchWindowBytes: 16 << 20 };
-  const store = await openSampleStore({ backend, clock: systemClock, budget });
+  const backend = await sqliteBackend(join(directory, 'state.db'), { cacheBytes: defaultBudget.sqliteCacheBytes });
+  const store = await openStore({
+    ...{ backend, kinds: [pods], codec, clock: systemClock, log: silentLogger, budget: defaultBudget },
+    arena: { memory, base: codec.heapBase },
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+  const bytes = podBytes('p', 0);
+  process.stdout.write(`${JSON.stringify({ podBytes: bytes.length })}\n`);
   for (const writers of [1, 32]) {
-    await measure('create', writers, (id, n) => put(store, `p${writers}-${id}-${n}`, { payload }));
+    await measure('create', writers, (id, n) => put(store, `p${writers}-${id}-${n}`, bytes));
     await clear(store);
-    await measure('update', writers, (id, n) => put(store, `p${writers}-${id}`, { payload: payload + n }));
+    await measure('update', writers, (id) => put(store, `p${writers}-${id}`, bytes));
     await clear(store);
-    await measure('create beside updates of heartbeats', writers, (id, n) =>
-      n % 2
-        ? put(store, `soft${id}`, { payload, durability: 'soft' })
-        : put(store, `p${writers}-${id}-${n}`, { payload }),
+    await measure('create beside soft updates', writers, (id, n) =>
+      n % 2 ? put(store, `soft${id}`, bytes, 'soft') : put(store, `p${writers}-${id}-${n}`, bytes),
     );
     await clear(store);
   }

@@ -10,6 +10,8 @@ import type { Writer } from './writer.ts';
 /** Holes may take this much of the used memory before records are moved together. */
 const holeShare = 0.1;
 const sliceBytes = 512 << 10;
+const scrubEveryMs = 60_000;
+const scrubBytes = 1 << 20;
 
 export interface HousekeepingParts {
   backend: Backend;
@@ -23,21 +25,24 @@ export interface HousekeepingParts {
   writer: Writer;
   kinds: readonly StoredKind[];
   log: Logger;
+  fail(error: Error): void;
 }
 
-/** Work for idle turns, in slices: compaction of the memory, and shedding of expendable objects when it runs short. */
+/** Work for idle turns, in slices: compaction and checks of the memory, and shedding when it runs short. */
 export class Housekeeping {
   readonly #parts: HousekeepingParts;
   #slice: NodeJS.Immediate | undefined;
   #isShedding = false;
   #isStopped = false;
   #compactedRevision: number;
-  #timer: Timer;
+  #compactTimer: Timer;
+  #scrubTimer: Timer;
 
   constructor(parts: HousekeepingParts) {
     this.#parts = parts;
     this.#compactedRevision = parts.window.compactedRevision;
-    this.#timer = parts.clock.after(parts.compactMs, () => this.#compactBackend());
+    this.#compactTimer = parts.clock.after(parts.compactMs, () => this.#compactBackend());
+    this.#scrubTimer = parts.clock.after(scrubEveryMs, () => this.#scrub());
   }
 
   /** Call after each published batch. */
@@ -49,7 +54,8 @@ export class Housekeeping {
 
   stop(): void {
     this.#isStopped = true;
-    this.#timer.cancel();
+    this.#compactTimer.cancel();
+    this.#scrubTimer.cancel();
     if (this.#slice) clearImmediate(this.#slice);
   }
 
@@ -60,7 +66,17 @@ export class Housekeeping {
       this.#compactedRevision = revision;
       backend.compact(revision).catch((error: Error) => log.warn('backend compaction failed', { error }));
     }
-    this.#timer = clock.after(compactMs, () => this.#compactBackend());
+    this.#compactTimer = clock.after(compactMs, () => this.#compactBackend());
+  }
+
+  /** A damaged record means that the memory cannot be trusted: the disk is, so begin again from there. */
+  #scrub(): void {
+    try {
+      this.#parts.records.arena.scrubSome(scrubBytes);
+      this.#scrubTimer = this.#parts.clock.after(scrubEveryMs, () => this.#scrub());
+    } catch (error) {
+      this.#parts.fail(error as Error);
+    }
   }
 
   #schedule(): void {

@@ -72,6 +72,7 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   const housekeeping = new Housekeeping({
     ...{ backend, records, cache, window, capacity, writer, kinds, clock, log },
     compactMs: budget.watchWindowMs,
+    fail: parts.fail,
   });
   publisher.onPublished = () => housekeeping.check();
   const store = new CachedStore({ kinds, backend, records, cache, window, publisher, writer, housekeeping });

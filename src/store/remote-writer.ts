@@ -31,6 +31,8 @@ export class RemoteWriter implements Writer {
   readonly #parts: WriterParts;
   readonly #feed: Subscription;
   readonly #inFlight = new Map<string, Promise<unknown>>();
+  /** Writes that wait for the next version of their object. */
+  readonly #awaited = new Map<string, () => void>();
   #arrived: FeedChange[] = [];
   #publishing: NodeJS.Immediate | undefined;
   #flushedBytes = 0;
@@ -92,7 +94,7 @@ export class RemoteWriter implements Writer {
   async #commit(key: string, intent: WriteIntent): Promise<Entry> {
     const { kind, namespace, name, expectedRevision, operation } = intent;
     const { backend, publisher, records } = this.#parts;
-    const changed = this.#nextChange(intent);
+    const changed = this.#nextChange(key);
     const value = operation === 'put' ? wrapEnvelope(kind.gvk, intent.bytes!) : undefined;
     const change: BackendChange = { key, ...(value && { value }), revision: 0, expectedRevision };
     try {
@@ -113,20 +115,14 @@ export class RemoteWriter implements Writer {
     }
   }
 
-  /** Resolves when the feed shows another version of the object than the one the intent was evaluated against. */
-  #nextChange({ kind, namespace, name }: WriteIntent): { seen: Promise<void>; stop(): void } {
-    const { clock, publisher } = this.#parts;
+  /** Resolves when the feed shows the next version of the object, or after a while. */
+  #nextChange(key: string): { seen: Promise<void>; stop(): void } {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = clock.after(feedTimeoutMs, resolve);
-    const subscription = publisher.subscribe(kind, publisher.revision, {
-      event: (event) => {
-        if (event.name === name && event.namespace === namespace) resolve();
-      },
-      closed: () => resolve(),
-    });
+    const timer = this.#parts.clock.after(feedTimeoutMs, resolve);
+    this.#awaited.set(key, resolve);
     const stop = (): void => {
       timer.cancel();
-      subscription.close();
+      this.#awaited.delete(key);
     };
     return { seen: promise, stop };
   }
@@ -161,6 +157,7 @@ export class RemoteWriter implements Writer {
     if (!message) return;
     const entry = this.#record(parsed, revision, records.stamp(message, revision));
     publisher.publish([{ operation: value ? 'put' : 'delete', entry }]);
+    this.#awaited.get(key)?.();
   }
 
   #decode(record: ParsedKey & { key: string; value: Uint8Array }): Uint8Array | undefined {

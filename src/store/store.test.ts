@@ -396,3 +396,16 @@ test('a full cache refuses creates and growth; deletes, status and shrinking upd
   await put(store, 'new', { payload: 'x'.repeat(9000) });
   await store.close();
 });
+
+test('a damaged record is found in idle time and ends the store', async () => {
+  const clock = new ManualClock();
+  const fatal: Error[] = [];
+  const store = await openSampleStore({ clock, onFatal: (error) => void fatal.push(error) });
+  const entry = await put(store, 'a', { payload: 'x' });
+  clock.advance(600_000);
+  assert.equal(fatal.length, 0);
+  store.bytes(entry)[10]! ^= 1;
+  clock.advance(60_000);
+  assert.match(fatal[0]!.message, /does not match its checksum/);
+  await assert.rejects(put(store, 'b'), StoreClosedError);
+});

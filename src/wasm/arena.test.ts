@@ -45,12 +45,23 @@ test('scrub finds a damaged record and a write to a freed block', () => {
   const view = arena.content(second);
   arena.content(first)[5]! ^= 1;
   assert.throws(() => arena.scrub(), /does not match its checksum/);
+  assert.throws(() => arena.scrubSome(1), /does not match its checksum/);
   arena.content(first)[5]! ^= 1;
   arena.scrub();
   arena.release(second);
   arena.scrub();
   view[20] = 1;
   assert.throws(() => arena.scrub(), /was written to/);
+});
+
+test('scrubbing in parts reaches every record', () => {
+  const arena = newArena(64);
+  const handles = Array.from({ length: 10 }, (_, i) => arena.add(header(i), filled(100, i))!);
+  arena.release(handles[3]!);
+  arena.content(handles[9]!)[0]! ^= 1;
+  arena.scrubSome(500);
+  arena.scrubSome(500);
+  assert.throws(() => arena.scrubSome(1000), /does not match its checksum/);
 });
 
 test('a full arena refuses, and takes a large record once compaction has joined the holes', () => {

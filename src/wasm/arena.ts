@@ -56,6 +56,7 @@ export class Arena {
   #freeSlot = noSlot;
   #liveBytes = 0;
   #records = 0;
+  #scrubSlot = 0;
   /** Called with each handle whose record is freed. */
   onFree: (handle: number) => void = () => {};
 
@@ -163,24 +164,42 @@ export class Arena {
     });
   }
 
-  /** Checks every record's header and checksum and every freed block; throws at the first damage. */
+  /** Checks every record and every freed block; throws at the first damage. */
   scrub(): void {
     let records = 0;
     this.#heap.walk((address, size) => {
       records++;
-      const at = address + blockHeaderBytes;
-      const slot = this.#view.getUint32(at, true);
-      const length = this.#view.getUint32(at + 4, true);
+      const slot = this.#view.getUint32(address + blockHeaderBytes, true);
       if (this.#addresses[slot] !== address || this.#counts[slot] === 0) {
         throw new Error(`arena: record at ${address} belongs to no slot`);
       }
-      if (length + contentOffset > size) throw new Error(`arena: record at ${address} is longer than its block`);
-      const content = this.#bytes.subarray(address + contentOffset, address + contentOffset + length);
-      if (this.#view.getUint32(at + 12, true) !== crc32(content)) {
-        throw new Error(`arena: record at ${address} does not match its checksum`);
-      }
+      this.#checkRecord(slot, size);
     });
     if (records !== this.#records) throw new Error(`arena: ${records} records found, ${this.#records} counted`);
+  }
+
+  /** Checks the next records, about `maxBytes` of them; throws at the first damage. Call it again and again. */
+  scrubSome(maxBytes: number): void {
+    for (let left = maxBytes; left > 0 && this.#scrubSlot < this.#slots; this.#scrubSlot++) {
+      if (this.#counts[this.#scrubSlot] === 0) continue;
+      const size = this.#heap.sizeOf(this.#addresses[this.#scrubSlot]!);
+      this.#checkRecord(this.#scrubSlot, size);
+      left -= size;
+    }
+    if (this.#scrubSlot >= this.#slots) this.#scrubSlot = 0;
+  }
+
+  #checkRecord(slot: number, size: number): void {
+    const address = this.#addresses[slot]!;
+    const at = address + blockHeaderBytes;
+    const length = this.#view.getUint32(at + 4, true);
+    if (this.#view.getUint32(at, true) !== slot || length + contentOffset > size) {
+      throw new Error(`arena: record at ${address} has a damaged header`);
+    }
+    const content = this.#bytes.subarray(address + contentOffset, address + contentOffset + length);
+    if (this.#view.getUint32(at + 12, true) !== crc32(content)) {
+      throw new Error(`arena: record at ${address} does not match its checksum`);
+    }
   }
 
   /** Joins all holes: ends the pass that is under way, which may have left some behind, and makes a whole one. */
