@@ -2,7 +2,7 @@
 import type { KubeObject } from '../../schema/index.ts';
 import type { Delta } from './compare.ts';
 import { difference, emptySet, type FieldSet } from './field-set.ts';
-import { isMap, type JsonMap } from '../patch/index.ts';
+import { goJson, isMap, type JsonMap } from '../patch/index.ts';
 import type { MergeType } from './merge-type.ts';
 import { toFieldSet, validate } from './typed.ts';
 
@@ -46,22 +46,20 @@ export function syncLastApplied(manager: string, object: KubeObject, applied: Js
 function lastAppliedText(applied: JsonMap): string {
   const metadata = isMap(applied['metadata']) ? applied['metadata'] : {};
   const annotations = metadata['annotations'];
-  if (!isMap(annotations)) return goJson(applied);
+  if (!isMap(annotations)) return encode(applied);
   const { [annotation]: _, ...rest } = annotations;
-  return goJson({ ...applied, metadata: { ...metadata, annotations: rest } });
+  return encode({ ...applied, metadata: { ...metadata, annotations: rest } });
 }
 
-/** As Go's JSON encoder writes unstructured objects: sorted keys, HTML escaped, a newline at the end. */
-function goJson(object: JsonMap): string {
-  const text = JSON.stringify(object, (_, value: unknown) =>
-    isMap(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value,
-  );
-  const escaped = text.replace(
-    /[<>&\u2028\u2029]/g,
-    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-  return `${escaped}\n`;
-}
+/** As Go's encoder writes unstructured objects: sorted names and a newline at the end. */
+const encode = (object: JsonMap): string => `${goJson(sorted(object))}\n`;
+
+const sorted = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (!isMap(value)) return value;
+  const names = Object.keys(value).sort();
+  return Object.fromEntries(names.map((name) => [name, sorted(value[name])]));
+};
 
 const sizeOf = (annotations: Record<string, string>): number =>
   Object.entries(annotations).reduce((sum, [key, value]) => sum + Buffer.byteLength(key) + Buffer.byteLength(value), 0);

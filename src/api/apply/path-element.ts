@@ -1,21 +1,12 @@
+import { goJson } from '../patch/index.ts';
+
 /**
  * One step of a field path as FieldsV1 spells it: `f:<name>`, `k:{"name":"a"}`, `v:"a"`, `i:0`, and `.` for the
  * container itself. Canonical elements are equal exactly when their strings are.
  */
 export type PathElement = string;
 
-/** Key or value of a list item. */
-export type Scalar = string | number | boolean | null;
-
 const rankOf = (element: PathElement): number => (element === '.' ? 0 : 1 + 'fkvi'.indexOf(element[0]!));
-
-/** JSON as Go writes it into path elements: `<`, `>`, `&` and the line separators are escaped. */
-function goJson(value: unknown): string {
-  const text = JSON.stringify(value);
-  return /[<>&\u2028\u2029]/.test(text) ? text.replace(/[<>&\u2028\u2029]/g, escapeUnit) : text;
-}
-
-const escapeUnit = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
 
 export const fieldElement = (name: string): PathElement => `f:${name}`;
 

@@ -49,7 +49,9 @@ function problemsOf(type: MergeType, value: unknown, path: string): string[] {
 function scalarProblems({ scalar }: ScalarType, value: unknown, path: string): string[] {
   switch (scalar) {
     case 'numeric':
-      return typeof value === 'number' ? [] : [at(path, `expected numeric (int or float), got ${goType(value)}`)];
+      return typeof value === 'number' || typeof value === 'bigint'
+        ? []
+        : [at(path, `expected numeric (int or float), got ${goType(value)}`)];
     case 'string':
       return typeof value === 'string'
         ? []

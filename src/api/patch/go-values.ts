@@ -1,4 +1,5 @@
 /** Plain JSON as Go prints it, for messages. */
+import { stringifyObject } from '../../schema/index.ts';
 import { isMap } from './json.ts';
 
 /** `%v`. */
@@ -26,6 +27,8 @@ export function goType(value: unknown): string {
       return 'string';
     case 'boolean':
       return 'bool';
+    case 'bigint':
+      return 'int64';
     case 'number':
       return Number.isInteger(value) ? 'int64' : 'float64';
     default:
@@ -38,5 +41,15 @@ export function goType(value: unknown): string {
 export function jsonKind(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   if (typeof value === 'boolean') return 'bool';
-  return typeof value;
+  return typeof value === 'bigint' ? 'number' : typeof value;
 }
+
+const escaped = /[<>&\u2028\u2029]/g;
+
+/** JSON as encoding/json writes it: `<`, `>`, `&` and the line separators are escaped. */
+export function goJson(value: unknown): string {
+  const text = stringifyObject(value);
+  return text.search(escaped) < 0 ? text : text.replace(escaped, escapeUnit);
+}
+
+const escapeUnit = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;

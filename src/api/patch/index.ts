@@ -1,5 +1,5 @@
 export { cannotApply, strictDecodingText, undecodablePatch, unknownServerError } from './errors.ts';
-export { goPrint, goPrint as printPatch, goSyntax, goType } from './go-values.ts';
+export { goJson, goPrint, goPrint as printPatch, goSyntax, goType } from './go-values.ts';
 export { deepEqual, isEmptyMap, isMap, type JsonMap, own, setOwn } from './json.ts';
 export { jsonPatch, jsonPatchProblems } from './json-patch.ts';
 export { mergePatch } from './merge-patch.ts';

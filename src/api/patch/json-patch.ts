@@ -1,5 +1,6 @@
 /** RFC 6902 as upstream applies it: `replace` adds absent members, `-1` counts from the end, `test` of an absent member against null holds. */
 import { apiError } from '../../kernel/index.ts';
+import { parseJsonObject, stringifyObject } from '../../schema/index.ts';
 import { cannotApply } from './errors.ts';
 import { jsonKind } from './go-values.ts';
 import { deepEqual, isMap, own, setOwn } from './json.ts';
@@ -97,10 +98,10 @@ class PatchedDocument {
   }
 
   #copy(value: unknown): unknown {
-    const text = JSON.stringify(value ?? null);
+    const text = stringifyObject(value ?? null);
     this.#copiedBytes += Buffer.byteLength(text);
     if (this.#copiedBytes > copyLimitBytes) throw new Unapplicable('copy limit');
-    return JSON.parse(text);
+    return parseJsonObject<unknown>(text);
   }
 
   #get(pointer: unknown): unknown {

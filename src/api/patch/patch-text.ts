@@ -1,6 +1,6 @@
 /** The text of a JSON patch body: parsed, and read strictly. */
 import { apiError } from '../../kernel/index.ts';
-import { CodecError, referenceCodec } from '../../schema/index.ts';
+import { CodecError, parseJsonObject, referenceCodec } from '../../schema/index.ts';
 
 export interface PatchText {
   body: unknown;
@@ -14,7 +14,7 @@ export interface PatchText {
  */
 export function parsePatchText(text: string, prefix = ''): PatchText {
   try {
-    return { body: JSON.parse(text) as unknown, problems: duplicateFields(text) };
+    return { body: parseJsonObject<unknown>(text), problems: duplicateFields(text) };
   } catch (error) {
     throw apiError.badRequest(`${prefix}${syntaxProblem(text) ?? (error as Error).message}`);
   }
