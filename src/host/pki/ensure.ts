@@ -4,7 +4,14 @@ import { join } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
 import { keepFile, privateMode, publicMode, readText, writeFileAtomically } from './files.ts';
 import { type Validity, isDue, validityFrom } from './lifetime.ts';
-import { type BundleName, type CertificatePlan, type SignerPlan, bundles } from './plan.ts';
+import {
+  type BundleName,
+  type CertificateName,
+  type CertificatePlan,
+  type SignerName,
+  type SignerPlan,
+  bundles,
+} from './plan.ts';
 
 /** A certificate and its key, on disk and in memory. */
 export interface KeyedCertificate {
@@ -22,6 +29,7 @@ export interface KeyedCertificate {
 export class PkiBuilder {
   readonly signers = new Map<string, KeyedCertificate>();
   readonly certificates = new Map<string, KeyedCertificate>();
+  readonly #issuers = new Map<string, Signer>();
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -37,6 +45,7 @@ export class PkiBuilder {
     const signer = new Signer(authority, join(directory, 'serial.txt'));
     await signer.loadSerial();
     if (parent) await keepFile(join(directory, 'ca-bundle.crt'), authority.certPem, publicMode);
+    this.#issuers.set(plan.name, signer);
     this.signers.set(plan.name, { ...authority, certPem: firstCertificate(authority.certPem) });
     await this.#ensureCertificates(directory, plan.certificates, signer);
     if (plan.intermediate) await this.ensureSigner(join(directory, plan.intermediate.name), plan.intermediate, signer);
@@ -53,6 +62,26 @@ export class PkiBuilder {
       return [name, bundle] as const;
     });
     return Object.fromEntries(await Promise.all(entries)) as Record<BundleName, { file: string; pem: string }>;
+  }
+
+  /**
+   * The chain that a listener presents so that clients trusting either CA accept it: the certificate of `name`, then
+   * its CA cross-signed by `by`. One certificate serves all clients; no choice by server name is needed.
+   */
+  async ensureChain(file: string, name: CertificateName, authority: SignerName, by: SignerName): Promise<void> {
+    const leaf = this.certificates.get(name)!;
+    const subject = this.signers.get(authority)!;
+    const issuer = this.#issuers.get(by)!;
+    const [, found] = ((await readText(file)) ?? '').split(new RegExp(`(?<=${endLine})`));
+    const cross = found && isCrossSigned(found, subject, issuer) ? found : await this.#crossSign(subject, issuer);
+    await keepFile(file, firstCertificate(leaf.certPem) + cross, publicMode);
+  }
+
+  async #crossSign(subject: KeyedCertificate, issuer: Signer): Promise<string> {
+    const { crossSign } = await import('./issue.ts');
+    const notAfterMs = Math.min(subject.validity.notAfterMs, issuer.authority.validity.notAfterMs);
+    const validity = { notBeforeMs: this.#clock.nowMs() - 1000, notAfterMs };
+    return crossSign(subject.certPem, issuer.authority, { serial: await issuer.reserve(1), validity });
   }
 
   async #ensureCertificates(directory: string, plans: readonly CertificatePlan[], signer: Signer): Promise<void> {
@@ -164,6 +193,23 @@ function sameHosts(certificate: X509Certificate, hosts: readonly string[]): bool
     names.length === hosts.length &&
     hosts.every((host) => (isIP(host) ? certificate.checkIP(host) : names.includes(`DNS:${host}`)))
   );
+}
+
+/** True for a certificate of `subject`'s key and name that `issuer` has signed, for as long as both hold. */
+function isCrossSigned(pem: string, subject: KeyedCertificate, issuer: Signer): boolean {
+  try {
+    const cross = new X509Certificate(pem);
+    const authority = new X509Certificate(subject.certPem);
+    const notAfterMs = Math.min(subject.validity.notAfterMs, issuer.authority.validity.notAfterMs);
+    return (
+      cross.publicKey.equals(authority.publicKey) &&
+      cross.subject === authority.subject &&
+      Date.parse(cross.validTo) === notAfterMs &&
+      isSignedBy(cross, issuer.certificate)
+    );
+  } catch {
+    return false;
+  }
 }
 
 const firstCertificate = (pem: string): string => pem.slice(0, pem.indexOf(endLine) + endLine.length);

@@ -1,5 +1,5 @@
 /** The node's public-key infrastructure: signers, certificates, bundles, the service account key, kubeconfigs. */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../../kernel/clock.ts';
 import { type KeyedCertificate, PkiBuilder } from './ensure.ts';
 import { rotationDeadline } from './lifetime.ts';
@@ -19,6 +19,8 @@ export interface Pki {
   /** CA bundles: path and PEM. */
   bundle(name: BundleName): { file: string; pem: string };
   readonly serviceAccountKey: ServiceAccountKey;
+  /** What the API server's listener presents, to every client whatever name it asks for. */
+  readonly listener: { certFile: string; keyFile: string };
   /** When the program must restart at the latest so that certificates are made anew. */
   readonly rotationDeadlineMs: number;
   /** Names of what was made in this run. */
@@ -37,13 +39,24 @@ export async function ensurePki(dataDirectory: string, options: PkiOptions & { c
     ensureServiceAccountKey(keyDirectory),
     ...planPki(options).map((signer) => builder.ensureSigner(join(certs, signer.name), signer)),
   ]);
-  const bundles = await builder.ensureBundles(join(certs, 'ca-bundle'));
+  const serving = found(builder.certificates, 'kube-external-serving');
+  const listener = { certFile: join(dirname(serving.certFile), 'listener.crt'), keyFile: serving.keyFile };
+  const [bundles] = await Promise.all([
+    builder.ensureBundles(join(certs, 'ca-bundle')),
+    builder.ensureChain(
+      listener.certFile,
+      'kube-external-serving',
+      'kube-apiserver-external-signer',
+      'kube-apiserver-localhost-signer',
+    ),
+  ]);
   const all = [...builder.signers, ...builder.certificates];
   return {
     signer: (name) => found(builder.signers, name),
     certificate: (name) => found(builder.certificates, name),
     bundle: (name) => bundles[name],
     serviceAccountKey,
+    listener,
     rotationDeadlineMs: rotationDeadline(all.map(([, { validity }]) => validity)) ?? Number.POSITIVE_INFINITY,
     created: all.filter(([, { isNew }]) => isNew).map(([name]) => name),
   };

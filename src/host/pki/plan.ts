@@ -185,9 +185,9 @@ function kubeletSigner({ nodeName, hostname, nodeIP }: PkiOptions): SignerPlan {
 }
 
 /**
- * One listener serves every name. Clients that send `localhost` as server name get the localhost certificate; all
- * others, and those that dial an address, get the external one, which therefore carries the service network's names
- * and all addresses too: whoever trusts the service network's signer trusts the external one as well (kube-root-ca.crt).
+ * One listener serves every name and address with one certificate, the external one, which therefore carries the
+ * service network's names and addresses and localhost, too. Pods trust all three signers (kube-root-ca.crt); for
+ * kubeconfigs that trust only the localhost signer, that one cross-signs the external signer (`Pki.listener`).
  */
 function apiServerSigners(options: PkiOptions): SignerPlan[] {
   const { hostname, baseDomain, subjectAltNames, nodeIP, advertiseAddress, serviceIP } = options;
