@@ -8,6 +8,7 @@ import { decodeObject } from '../objects.ts';
 import type { Predicate } from '../selectors/index.ts';
 import { predicateOf } from '../verbs/list.ts';
 import { type ListOptions, parseRevision } from '../verbs/options.ts';
+import { scopeOf, snapshotOf } from '../verbs/snapshot.ts';
 import { classify, type EventType } from '../watch/index.ts';
 
 type Handler = WatchHandler<KubeObject>;
@@ -16,7 +17,7 @@ type Serve = (entry: Entry) => KubeObject;
 /** Begins a watch. Throws Expired when the revision is forgotten. */
 export function startWatch(core: Core, call: Call, options: ListOptions, handler: Handler, serve: Serve): Watch {
   const predicate = predicateOf(core, call, options);
-  const namespace = call.namespace || predicate.namespace || '';
+  const namespace = scopeOf(call, predicate);
   const wanted = parseRevision(options.resourceVersion);
   const after = options.sendInitialEvents || wanted === 0 ? core.store.revision : wanted;
   let stopped = false;
@@ -25,7 +26,7 @@ export function startWatch(core: Core, call: Call, options: ListOptions, handler
     stopped = true;
     subscription?.close();
   };
-  if (options.sendInitialEvents) sendState(core, call, predicate, namespace, handler, serve, () => stopped);
+  if (options.sendInitialEvents) sendState(core, call, predicate, handler, serve, () => stopped);
   if (stopped) return { stop };
   const concerns = (event: StoreEvent): boolean =>
     (namespace === '' || event.namespace === namespace) &&
@@ -56,15 +57,11 @@ function sendState(
   core: Core,
   call: Call,
   predicate: Predicate,
-  namespace: string,
   handler: Handler,
   serve: Serve,
   stopped: () => boolean,
 ): void {
-  using snapshot = core.store.list(call.resource.stored!, {
-    ...(namespace !== '' && { namespace }),
-    ...(predicate.index && { index: predicate.index }),
-  });
+  using snapshot = snapshotOf(core, call, predicate);
   for (const entry of snapshot.entries) {
     if (stopped()) return;
     if (predicate.matches(entry)) handler.event({ type: 'ADDED', object: serve(entry) });

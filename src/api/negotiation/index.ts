@@ -11,7 +11,7 @@ export {
 export { sendError, sendObject, sendPlain, statusOf } from './answer.ts';
 export { type BodyRules, decodeBody, type FieldValidation } from './body.ts';
 export { prettyJson } from './pretty.ts';
-export { checkShape, type ListFrame, type Projection, projectionFor } from './projection.ts';
+export { checkShape, type ListFrame, type Projection, projectionFor, protobufItemHead } from './projection.ts';
 export { entrySource, objectSource, restampedSource, type Source, statusSource } from './source.ts';
-export { concat, fromUtf8, type ListMeta, protobufFrame, utf8 } from './wire.ts';
+export { concat, fromUtf8, type ListMeta, protobufFrame, utf8, varintLength } from './wire.ts';
 export { type ParsedYaml, parseYaml, yamlText } from './yaml.ts';

@@ -37,10 +37,8 @@ export interface Projection {
   next(source: Source): Uint8Array;
   /** One list item. May be a view. */
   item(source: Source): Uint8Array;
-  /** `itemsLength`: bytes of all items as `item` gives them; asked for only when `sized`. */
+  /** `itemsLength`: bytes of all items with their heads; only protobuf needs it. */
   list(meta: ListMeta, itemsLength: number): ListFrame;
-  /** The frame's head contains the length of all that follows. */
-  readonly sized: boolean;
 }
 
 const empty = new Uint8Array(0);
@@ -63,8 +61,8 @@ function protobufListFrame(gvk: Gvk, meta: ListMeta, itemsLength: number): ListF
   return { head: concat([head, metaField]), separator: empty, tail };
 }
 
-/** A list item in protobuf: field 2. */
-const protobufItem = (record: Uint8Array): Uint8Array => concat([fieldHead(2, record.length), record]);
+/** What precedes an item of `length` bytes in a protobuf list: `items` is field 2 of every list. */
+export const protobufItemHead = (length: number): Uint8Array => fieldHead(2, length);
 
 function plainJson(resource: Resource): Projection {
   const one = (source: Source): Uint8Array => source.json();
@@ -72,7 +70,6 @@ function plainJson(resource: Resource): Projection {
     key: 'json',
     media: 'json',
     headed: false,
-    sized: false,
     one,
     next: one,
     item: (source) => source.json(true),
@@ -86,10 +83,9 @@ function plainProtobuf(resource: Resource): Projection {
     key: 'protobuf',
     media: 'protobuf',
     headed: false,
-    sized: true,
     one,
     next: one,
-    item: (source) => protobufItem(source.record()),
+    item: (source) => source.record(),
     list: (meta, itemsLength) =>
       protobufListFrame({ apiVersion: resource.gvk.apiVersion, kind: resource.listKind }, meta, itemsLength),
   };
@@ -103,7 +99,6 @@ function partialJson(core: Core, apiVersion: string): Projection {
     key: `json;partial;${apiVersion}`,
     media: 'json',
     headed: false,
-    sized: false,
     one,
     next: one,
     item: one,
@@ -119,10 +114,9 @@ function partialProtobuf(apiVersion: string): Projection {
     key: `protobuf;partial;${apiVersion}`,
     media: 'protobuf',
     headed: false,
-    sized: true,
     one,
     next: one,
-    item: (source) => protobufItem(metadataPrefix(source.record())),
+    item: (source) => metadataPrefix(source.record()),
     list: (meta, itemsLength) =>
       protobufListFrame({ apiVersion, kind: 'PartialObjectMetadataList' }, meta, itemsLength),
   };
@@ -151,7 +145,6 @@ function table(core: Core, resource: Resource, apiVersion: string, include: Incl
     key: `json;table;${apiVersion};${include}`,
     media: 'json',
     headed: true,
-    sized: false,
     one: (source) => single(source, columns),
     next: (source) => single(source, 'null'),
     item: (source) => utf8(row(source)),

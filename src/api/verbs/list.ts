@@ -1,11 +1,12 @@
 import { apiError, StatusError } from '../../kernel/status.ts';
-import { CompactedError, type Entry, type Selection, type SnapshotList } from '../../store/types.ts';
+import { CompactedError, type Entry, type SnapshotList } from '../../store/types.ts';
 import type { Call, Core } from '../core.ts';
 import type { ListMeta } from '../negotiation/index.ts';
 import { compileSelection, type Predicate } from '../selectors/index.ts';
 import { type ContinueToken, decodeContinue, encodeContinue } from './continue-token.ts';
 import { type ListOptions, parseRevision } from './options.ts';
 import { breathe } from './slices.ts';
+import { snapshotOf } from './snapshot.ts';
 
 /** One page. Entries stay readable until it is disposed. */
 export interface EntryList extends Disposable {
@@ -40,7 +41,7 @@ export async function listEntries(core: Core, call: Call, options: ListOptions):
   const predicate = predicateOf(core, call, options);
   const token = options.continue === '' ? undefined : decodeContinue(options.continue);
   const at = await revisionOf(core, options, token);
-  const snapshot = snapshotOf(core, call, predicate, at, token);
+  const snapshot = snapshotAt(core, call, predicate, at, token);
   try {
     const page = await pageOf(core, call, snapshot, predicate, options, token);
     return { ...page, [Symbol.dispose]: () => snapshot[Symbol.dispose]() };
@@ -75,20 +76,15 @@ export async function reachRevision(core: Core, wanted: number): Promise<void> {
   throw apiError.tooLargeResourceVersion(wanted, core.store.revision);
 }
 
-function snapshotOf(
+function snapshotAt(
   core: Core,
   call: Call,
   predicate: Predicate,
   at: number | undefined,
   token: ContinueToken | undefined,
 ): SnapshotList {
-  const namespace = call.namespace || (call.resource.namespaced ? predicate.namespace : undefined);
-  const selection: Selection = {
-    ...(namespace && { namespace }),
-    ...(predicate.index && { index: predicate.index }),
-  };
   try {
-    return core.store.list(call.resource.stored!, selection, at === core.store.revision ? undefined : at);
+    return snapshotOf(core, call, predicate, at);
   } catch (error) {
     if (!(error instanceof CompactedError)) throw error;
     if (!token) throw apiError.expired(listExpired);

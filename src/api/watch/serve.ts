@@ -1,11 +1,12 @@
 import { apiError } from '../../kernel/status.ts';
-import { CompactedError, type Selection, type StoreEvent } from '../../store/types.ts';
+import { CompactedError, type StoreEvent } from '../../store/types.ts';
 import type { Call, Core } from '../core.ts';
 import type { Exchange } from '../exchange.ts';
 import { contentTypeOf, negotiateStream, type Offer, type Projection, projectionFor } from '../negotiation/index.ts';
 import type { Predicate } from '../selectors/index.ts';
 import { predicateOf, reachRevision } from '../verbs/list.ts';
 import { type ListOptions, parseRevision } from '../verbs/options.ts';
+import { scopeOf, snapshotOf } from '../verbs/snapshot.ts';
 import { classify, errorFrame, initialFrame, SharedEvent } from './frames.ts';
 import { httpSink, type OpenSink, webSocketSink } from './sink.ts';
 import { StreamWatcher } from './stream.ts';
@@ -50,12 +51,7 @@ function startWithState(
   predicate: Predicate,
   opened: OpenSink,
 ): void {
-  const namespace = call.namespace || (call.resource.namespaced ? predicate.namespace : undefined);
-  const selection: Selection = {
-    ...(namespace && { namespace }),
-    ...(predicate.index && { index: predicate.index }),
-  };
-  const snapshot = core.store.list(call.resource.stored!, selection);
+  const snapshot = snapshotOf(core, call, predicate);
   const frames = function* (): Frames {
     using held = snapshot;
     for (const entry of held.entries) {
@@ -136,7 +132,7 @@ function start(
       resource: call.resource,
       projection,
       predicate,
-      namespace: call.namespace || (call.resource.namespaced ? (predicate.namespace ?? '') : ''),
+      namespace: scopeOf(call, predicate),
       name: predicate.name ?? '',
       bookmarks: options.allowWatchBookmarks,
     },
