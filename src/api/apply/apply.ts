@@ -1,27 +1,29 @@
 /** Server-side apply: merges what an applier wants into the live object and settles who owns which field. */
 import { apiError, formatTime } from '../../kernel/index.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../schema/index.ts';
+import { deepEqual, type JsonMap, unknownServerError } from '../patch/index.ts';
 import { compareObjects, TypedError } from './compare.ts';
 import { type Conflict, conflictError, conflictsOf, conflictsOutside } from './conflict.ts';
-import { unknownServerError } from '../patch/index.ts';
 import { difference, emptySet, type FieldSet, intersection, isEmpty, union } from './field-set.ts';
-import { deepEqual, type JsonMap } from '../patch/index.ts';
 import { allowedByLastApplied, syncLastApplied } from './last-applied.ts';
 import { identifierOf, type Manager, type Managers, readManagers, withFields, writeManagers } from './managers.ts';
+import { mergeValues } from './merge.ts';
 import type { MergeType } from './merge-type.ts';
 import { reconcileManagers } from './reconcile.ts';
+import { removeItems } from './remove.ts';
 import type { FieldFilter } from './reset-fields.ts';
-import { mergeValues, removeItems, toFieldSet, validate, withNamedFields } from './typed.ts';
+import { toFieldSet, withNamedFields } from './to-field-set.ts';
 import {
+  type Changes,
   changesOf,
   emptyOfKind,
-  type Changes,
   type MergedKind,
   strippedFields,
   trackUpdate,
   typeOfKind,
   withoutManagedFields,
 } from './update.ts';
+import { validate } from './validate.ts';
 
 export interface ApplyRequest extends MergedKind {
   kind: string;

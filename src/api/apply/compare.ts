@@ -1,7 +1,7 @@
 /** Which fields differ between two objects, as structured-merge-diff tells it. */
 import { type FieldSet, leaf, makeNode, withSelf } from './field-set.ts';
 import { deepEqual, isEmptyMap, isMap, type JsonMap, own } from '../patch/index.ts';
-import type { AnyType, ListType, MergeType } from './merge-type.ts';
+import { type AnyType, fieldType, type ListType, type MergeType } from './merge-type.ts';
 import { compareElements, fieldElement, keyElement, type PathElement, valueElement } from './path-element.ts';
 
 /** A value that does not fit its type, or a list item without its keys. The object's fields cannot be tracked. */
@@ -124,10 +124,10 @@ function* namesOf(a: JsonMap, b: JsonMap): Generator<string> {
   for (const name in b) if (!Object.hasOwn(a, name)) yield name;
 }
 
-const lookup = (type: MergeType): FieldLookup => {
-  if (type.kind === 'struct') return (name) => type.field(name);
-  return () => (type.kind === 'map' ? type.value : type);
-};
+const lookup =
+  (type: MergeType): FieldLookup =>
+  (name) =>
+    fieldType(type, name);
 
 // --- lists ------------------------------------------------------------------------------------------------------
 

@@ -224,10 +224,3 @@ export function forEachPath(
     path.pop();
   }
 }
-
-/** Number of members. */
-export function sizeOf(set: FieldSet): number {
-  let count = 0;
-  forEachPath(set, () => count++);
-  return count;
-}

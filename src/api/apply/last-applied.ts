@@ -4,7 +4,8 @@ import type { Delta } from './compare.ts';
 import { difference, emptySet, type FieldSet } from './field-set.ts';
 import { goJson, isMap, type JsonMap } from '../patch/index.ts';
 import type { MergeType } from './merge-type.ts';
-import { toFieldSet, validate } from './typed.ts';
+import { toFieldSet } from './to-field-set.ts';
+import { validate } from './validate.ts';
 
 const annotation = 'kubectl.kubernetes.io/last-applied-configuration';
 const annotationsLimitBytes = 256 << 10;

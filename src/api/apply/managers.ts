@@ -1,6 +1,6 @@
 /** Who owns what: metadata.managedFields, read into entries that the update and apply operations change. */
 import type { ManagedFieldsEntry } from '../../schema/index.ts';
-import { deepEqual, isMap } from '../patch/index.ts';
+import { isMap } from '../patch/index.ts';
 import { emptySet, type FieldSet, isEmpty, parseFieldSet, union } from './field-set.ts';
 import { compareText } from './path-element.ts';
 
@@ -61,9 +61,6 @@ function readManager(entry: ManagedFieldsEntry, index: number, trusted: boolean)
   const fields = trusted && isMap(fieldsV1) ? (fieldsV1 as FieldSet) : parseFieldSet(fieldsV1 ?? emptySet);
   return { name: manager, operation, apiVersion, subresource, time, fields };
 }
-
-/** True when both lists say the same. */
-export const sameEntries = (a: unknown, b: unknown): boolean => deepEqual(a, b);
 
 /** Seconds since the epoch; entries without a time come first. */
 const secondsOf = (time: string | undefined): number => (time ? Math.floor(Date.parse(time) / 1000) : 0);

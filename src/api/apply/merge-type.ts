@@ -48,6 +48,20 @@ const boolean: ScalarType = { kind: 'scalar', scalar: 'boolean' };
 
 const structs = new Map<string, StructType>();
 
+/** The type of a field of a map-like value; undefined = not declared. */
+export function fieldType(type: MergeType, name: string): MergeType | undefined {
+  switch (type.kind) {
+    case 'struct':
+      return type.field(name);
+    case 'map':
+      return type.value;
+    case 'any':
+      return type;
+    default:
+      return undefined;
+  }
+}
+
 /** The merge type of a message. Fields are resolved when first met. */
 export function mergeTypeOf(message: MessageName): StructType {
   return structOf(message, schema.message(message).atomic);

@@ -1,9 +1,8 @@
 /** Entries written under an older schema: what was granular then may be atomic now. */
 import { type FieldSet, isEmpty, leaf } from './field-set.ts';
 import type { Manager, Managers } from './managers.ts';
-import type { MergeType } from './merge-type.ts';
+import { fieldType, type MergeType } from './merge-type.ts';
 import type { PathElement } from './path-element.ts';
-import { fieldType } from './typed.ts';
 
 /** Sets that need no change; entries of one object stay the same objects from write to write. */
 const reconciled = new WeakSet<FieldSet>();

@@ -3,7 +3,7 @@ import type { KubeObject, ManagedFieldsEntry, MessageName } from '../../schema/i
 import { formatTime } from '../../kernel/index.ts';
 import { compareObjects, TypedError } from './compare.ts';
 import { difference, emptySet, type FieldSet, isEmpty, union } from './field-set.ts';
-import { isMap, type JsonMap } from '../patch/index.ts';
+import { deepEqual, isMap, type JsonMap } from '../patch/index.ts';
 import {
   capManagers,
   identifierOf,
@@ -12,7 +12,6 @@ import {
   type Managers,
   noManagers,
   readManagers,
-  sameEntries,
   withFields,
   writeManagers,
 } from './managers.ts';
@@ -79,7 +78,7 @@ function startingManagers(request: ManagedUpdate, live: ManagedFieldsEntry[] | u
   const sent = request.next.metadata.managedFields;
   if (!request.subresource) {
     if (request.reset || isReset(sent)) return noManagers;
-    if (sent && sent !== live && !sameEntries(sent, live)) {
+    if (sent && sent !== live && !deepEqual(sent, live)) {
       const managers = readOrNothing(sent, false);
       if (managers.size > 0) return managers;
     }
