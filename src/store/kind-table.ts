@@ -5,7 +5,7 @@ import type { Entry, Selection, StoredKind } from './types.ts';
 
 const ownerUidField = 'metadata.ownerReferences.uid';
 const noTerms: readonly string[] = [];
-const noRows: readonly Row[] = [];
+const noRows = new SortedRows();
 
 /** The current objects of one kind, with its indexes. */
 export class KindTable {
@@ -51,7 +51,7 @@ export class KindTable {
     const row = rows?.get(namespace, name);
     if (!rows || !row) return undefined;
     rows.remove(row);
-    if (rows.rows.length === 0) {
+    if (rows.length === 0) {
       this.#namespaces.delete(namespace);
       this.#sortedNamespaces = undefined;
     }
@@ -62,11 +62,13 @@ export class KindTable {
 
   /** The matching entries, sorted by namespace, then name. */
   select(selection: Selection): Entry[] {
-    return this.#candidates(selection).flatMap((rows) => {
-      const entries: Entry[] = [];
-      for (const { entry } of rows) if (this.#isInNamespace(entry, selection)) entries.push(entry);
-      return entries;
-    });
+    const entries: Entry[] = [];
+    for (const rows of this.#candidates(selection)) {
+      for (const chunk of rows.chunks) {
+        for (const { entry } of chunk) if (this.#isInNamespace(entry, selection)) entries.push(entry);
+      }
+    }
+    return entries;
   }
 
   count(selection: Selection): number {
@@ -87,11 +89,11 @@ export class KindTable {
     return namespace === undefined || entry.namespace === namespace;
   }
 
-  #candidates({ namespace, index }: Selection): (readonly Row[])[] {
-    if (index) return [this.#terms.get(`${this.#indexOf(index.field)}=${index.value}`)?.rows ?? noRows];
-    if (namespace !== undefined) return [this.#namespaces.get(namespace)?.rows ?? noRows];
+  #candidates({ namespace, index }: Selection): SortedRows[] {
+    if (index) return [this.#terms.get(`${this.#indexOf(index.field)}=${index.value}`) ?? noRows];
+    if (namespace !== undefined) return [this.#namespaces.get(namespace) ?? noRows];
     this.#sortedNamespaces ??= [...this.#namespaces.keys()].sort();
-    return this.#sortedNamespaces.map((each) => this.#namespaces.get(each)!.rows);
+    return this.#sortedNamespaces.map((each) => this.#namespaces.get(each)!);
   }
 
   #indexOf(field: string): number {
@@ -134,7 +136,7 @@ export class KindTable {
     for (const term of row.terms) {
       const rows = this.#terms.get(term)!;
       rows.remove(row);
-      if (rows.rows.length === 0) this.#terms.delete(term);
+      if (rows.length === 0) this.#terms.delete(term);
     }
   }
 }

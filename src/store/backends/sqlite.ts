@@ -105,7 +105,14 @@ class SqliteBackend implements Backend {
   }
 
   async commit(changes: readonly BackendChange[], { durable, ceiling }: CommitOptions): Promise<undefined> {
-    this.#transact(changes, ceiling);
+    try {
+      this.#transact(changes, ceiling);
+    } catch (error) {
+      if (!isDiskFull(error as SqliteError)) throw error;
+      // Once its pages are written back, the log's own space can be used again.
+      await this.#checkpoint();
+      this.#transact(changes, ceiling);
+    }
     if (durable) await this.#sync(this.#logFile);
     if (this.#logPages >= checkpointPages) await this.#checkpoint();
   }
@@ -143,13 +150,12 @@ class SqliteBackend implements Backend {
       if (ceiling !== undefined) this.#setCeiling.run(ceiling);
       this.#database.exec('COMMIT');
     } catch (error) {
-      this.#rollBack(error as Error & { errcode?: number });
+      this.#rollBack(error as SqliteError);
     }
   }
 
-  /** A full disk leaves the database as it was; after any other failure nobody knows. */
-  #rollBack(error: Error & { errcode?: number }): never {
-    if (((error.errcode ?? 0) & 0xff) !== sqliteFull) throw new BackendFatalError(`SQLite: ${error.message}`, error);
+  #rollBack(error: SqliteError): never {
+    if (!isDiskFull(error)) throw new BackendFatalError(`SQLite: ${error.message}`, error);
     if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
     throw error;
   }
@@ -165,17 +171,23 @@ class SqliteBackend implements Backend {
   /** Moves the log's pages into the database. No commit runs meanwhile, so the log is not overwritten too early. */
   async #checkpoint(): Promise<void> {
     await this.#sync(this.#logFile);
+    this.#logPages = 0;
     try {
       this.#database.exec('PRAGMA synchronous = OFF');
       this.#database.exec('PRAGMA wal_checkpoint(PASSIVE)');
-      this.#database.exec('PRAGMA synchronous = NORMAL');
     } catch (error) {
-      throw new BackendFatalError('SQLite could not write its log back', error);
+      if (!isDiskFull(error as SqliteError)) throw new BackendFatalError('SQLite could not write its log back', error);
+    } finally {
+      this.#database.exec('PRAGMA synchronous = NORMAL');
     }
-    this.#logPages = 0;
     await this.#sync(this.#databaseFile);
   }
 }
+
+type SqliteError = Error & { errcode?: number };
+
+/** A full disk leaves the database as it was; after any other failure nobody knows. */
+const isDiskFull = ({ errcode = 0 }: SqliteError): boolean => (errcode & 0xff) === sqliteFull;
 
 async function syncDirectory(path: string): Promise<void> {
   const directory = openSync(path, 'r');
