@@ -108,6 +108,8 @@ export class NodeServer implements HttpServer, NodeExchangeHost {
       keepAliveTimeout: idleTimeoutMs,
       headersTimeout: idleTimeoutMs,
       requestTimeout: 0, // bodies are timed by their exchange
+      keepAlive: true, // TCP's: a peer that has vanished is noticed
+      keepAliveInitialDelay: deadPeerDelayMs,
       insecureHTTPParser: false,
       SNICallback: (name, done) => done(null, contextFor(this.#names, name)),
       shouldUpgradeCallback: isWebSocketUpgrade,
@@ -166,6 +168,7 @@ export class NodeServer implements HttpServer, NodeExchangeHost {
 }
 
 const handshakeTimeoutMs = 10_000;
+const deadPeerDelayMs = 15_000;
 
 interface TlsFiles {
   cert: Buffer;

@@ -53,7 +53,7 @@ export interface HttpRequest {
   /** First value; name in lower case. */
   header(name: string): string | undefined;
   /** Every header, lower-case names, in order (for Impersonate-Extra-*). */
-  headers(): Iterable<[string, string]>;
+  headers(): Iterable<readonly [string, string]>;
   readonly clientCertificatePem: string | undefined;
   readonly remoteAddress: string;
   /** Whole body, a copy of its own. Rejects with BodyTooLargeError or AbortedError. */

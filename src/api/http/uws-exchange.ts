@@ -33,7 +33,7 @@ export class UwsExchange implements HttpRequest, HttpResponse {
   readonly #res: UwsResponse;
   readonly #context: UwsSocketContext | undefined;
   #req: UwsRequest | undefined;
-  #headers: readonly [string, string][] = [];
+  #headers: readonly [string, string][] | undefined;
   #certificate: string | undefined;
   #address: string | undefined;
   #body: RequestBody | undefined;
@@ -65,11 +65,12 @@ export class UwsExchange implements HttpRequest, HttpResponse {
 
   header(name: string): string | undefined {
     if (this.#req) return fromLatin1(this.#req.getHeader(name)) || undefined;
-    return this.#headers.find(([key]) => key === name)?.[1];
+    return this.#headers?.find(([key]) => key === name)?.[1];
   }
 
-  headers(): Iterable<[string, string]> {
-    return this.#req ? readHeaders(this.#req) : (this.#headers as [string, string][]);
+  headers(): readonly [string, string][] {
+    this.#headers ??= this.#req ? readHeaders(this.#req) : [];
+    return this.#headers;
   }
 
   get clientCertificatePem(): string | undefined {
@@ -98,7 +99,7 @@ export class UwsExchange implements HttpRequest, HttpResponse {
   /** The route handler returns: `req` is about to die. */
   leaveHandler(): void {
     if (!this.#closed) {
-      this.#headers = readHeaders(this.#req!);
+      this.headers();
       this.#receiveBody();
       this.#listen();
       void this.clientCertificatePem;

@@ -65,14 +65,17 @@ export class WebSocketSession implements WebSocketConnection {
   }
 }
 
+/** Idle sockets are pinged and live on; a peer that has vanished is noticed. The longest that uWebSockets.js allows. */
+const deadPeerSeconds = 960;
+
 /** Behaviour of all WebSockets; `upgrade` is the server's. */
 export function webSocketBehavior(
   maxMessageBytes: number,
   upgrade: UwsWebSocketBehavior<SocketData>['upgrade'],
 ): UwsWebSocketBehavior<SocketData> {
   return {
-    idleTimeout: 0,
-    sendPingsAutomatically: false,
+    idleTimeout: deadPeerSeconds,
+    sendPingsAutomatically: true,
     maxPayloadLength: maxMessageBytes,
     maxBackpressure: 0,
     upgrade,
