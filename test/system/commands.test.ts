@@ -53,7 +53,7 @@ test('a busy port is refused', async () => {
       const data = mkdtempSync(join(tmpdir(), 'nanoshift-busy-'));
       await refuses(
         ['run', '--config', config(`apiServer: {port: ${port}, front: ${front}}`), '--data-dir', data],
-        /port \d+ .*in use/,
+        /cannot listen on 0\.0\.0\.0:\d+: address already in use/,
       );
     }
   } finally {

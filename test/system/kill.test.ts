@@ -79,7 +79,7 @@ async function write(
       acknowledged.set(name, { value, revision });
     } catch (error) {
       if (error instanceof assert.AssertionError) throw error;
-      if (!/ECONN|socket hang up|EPIPE/.test(String(error))) throw error;
+      if (!['ECONNRESET', 'ECONNREFUSED', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
       return;
     }
   }
