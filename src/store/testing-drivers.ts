@@ -14,6 +14,8 @@ import type { Backend } from './types.ts';
 export interface Subject {
   /** Opens the same data each time. */
   open(): Promise<Backend>;
+  /** etcd: kills the server and starts it again. */
+  restart?(): Promise<void>;
   dispose(): Promise<void>;
 }
 
@@ -28,7 +30,7 @@ const withDirectory = async (make: (directory: string) => Promise<Subject>): Pro
   const directory = mkdtempSync(join(tmpdir(), 'store-'));
   const subject = await make(directory);
   return {
-    open: () => subject.open(),
+    ...subject,
     async dispose() {
       await subject.dispose();
       rmSync(directory, { recursive: true });
@@ -61,20 +63,22 @@ export const drivers: readonly Driver[] = [
     skip: hasEtcd ? false : 'the etcd program is not installed (Debian: etcd-server)',
     make: () =>
       withDirectory(async (directory) => {
-        const etcd = await startEtcd(directory);
+        const [client, peer] = (await freePorts(2)).map((port) => `http://127.0.0.1:${port}`) as [string, string];
+        let etcd = await startEtcd(directory, client, peer);
         return {
-          open: () => etcdBackend({ endpoints: [etcd.endpoint], clock: systemClock }),
-          dispose: () => etcd.stop(),
+          open: () => etcdBackend({ endpoints: [client], clock: systemClock }),
+          async restart() {
+            await kill(etcd);
+            etcd = await startEtcd(directory, client, peer);
+          },
+          dispose: () => kill(etcd),
         };
       }),
   },
 ];
 
-/** Starts an etcd of its own, on free ports of the loopback. */
-export async function startEtcd(
-  directory: string,
-): Promise<{ endpoint: string; process: ChildProcess; stop(): Promise<void> }> {
-  const [client, peer] = (await freePorts(2)).map((port) => `http://127.0.0.1:${port}`) as [string, string];
+/** Starts an etcd and waits until it answers. */
+async function startEtcd(directory: string, client: string, peer: string): Promise<ChildProcess> {
   const process = spawn(
     'etcd',
     [
@@ -86,18 +90,15 @@ export async function startEtcd(
   );
   for (;;) {
     const answer = await fetch(`${client}/health`).catch(() => undefined);
-    if (answer?.ok) break;
+    if (answer?.ok) return process;
     if (process.exitCode !== null) throw new Error(`etcd ended with ${process.exitCode}`);
     await systemClock.sleep(50);
   }
-  return {
-    endpoint: client,
-    process,
-    async stop() {
-      process.kill('SIGKILL');
-      if (process.exitCode === null && process.signalCode === null) await once(process, 'exit');
-    },
-  };
+}
+
+async function kill(process: ChildProcess): Promise<void> {
+  process.kill('SIGKILL');
+  if (process.exitCode === null && process.signalCode === null) await once(process, 'exit');
 }
 
 async function freePorts(count: number): Promise<number[]> {

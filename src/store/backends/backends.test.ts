@@ -216,6 +216,44 @@ describe('etcd', { skip: drivers.find((driver) => driver.name === 'etcd')!.skip 
     },
   );
 
+  withSubject('when etcd is killed and comes back, the feed goes on without a gap', async (subject) => {
+    const store = await openSampleStore({ clock: systemClock, backend: await subject.open() });
+    const other = await openSampleStore({ clock: systemClock, backend: await subject.open() });
+    const seen: number[] = [];
+    store.subscribe(podKind, store.revision, { event: ({ revision }) => void seen.push(revision), closed: () => {} });
+    const written: number[] = [];
+    let isDone = false;
+    const writer = async (through: typeof store, name: string): Promise<void> => {
+      while (!isDone) {
+        await put(through, name, { payload: `${written.length}` }).then(
+          ({ revision }) => written.push(revision),
+          () => systemClock.sleep(20),
+        );
+      }
+    };
+    const writers = [writer(other, 'a'), writer(other, 'b'), writer(store, 'c')];
+    for (let round = 0; round < 3; round++) {
+      const before = written.length;
+      while (written.length < before + 30) await systemClock.sleep(5);
+      await subject.restart!();
+    }
+    isDone = true;
+    await Promise.all(writers);
+    const last = await put(other, 'last');
+    assert.ok(await store.reached(last.revision, 30_000));
+    const known = new Set(seen);
+    assert.deepEqual(
+      written.filter((revision) => !known.has(revision)),
+      [],
+    );
+    assert.deepEqual(
+      seen,
+      [...seen].sort((a, b) => a - b),
+    );
+    await store.close();
+    await other.close();
+  });
+
   withSubject('values of other shapes and unknown keys are left alone', async (subject) => {
     const backend = await subject.open();
     const write = (key: string, value: Uint8Array) =>
