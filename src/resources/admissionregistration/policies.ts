@@ -3,7 +3,7 @@ import { type FieldError, type FieldPath, fieldError as e } from '../../kernel/s
 import type { Column } from '../define.ts';
 import { matches, oneOf, required } from '../shared/check.ts';
 import { selectorText, validateLabelSelector } from '../shared/labels.ts';
-import { dnsLabel, dnsSubdomain, qualifiedName } from '../shared/names.ts';
+import { dnsLabel, dnsLabel1035, dnsSubdomain, pathSegment, qualifiedName } from '../shared/names.ts';
 import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/resource.ts';
 import type {
   MutatingAdmissionPolicy,
@@ -64,7 +64,7 @@ function* validateValidatingPolicy(o: ValidatingAdmissionPolicy): Iterable<Field
       yield e.required([...path, 'message'], 'message must be specified if expression contains line breaks');
     }
     if (one.reason !== undefined) {
-      const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized'];
+      const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
       yield* oneOf(one.reason, reasons, [...path, 'reason'], false);
     }
   }
@@ -117,7 +117,7 @@ function* validateParamKind(kind: ParamKind, path: FieldPath): Iterable<FieldErr
     if (groupName && dnsSubdomain(groupName).length > 0) {
       yield e.invalid([...path, 'apiVersion'], groupName, dnsSubdomain(groupName).join(','));
     }
-    if (!version) yield e.invalid([...path, 'apiVersion'], kind.apiVersion, 'version must be specified');
+    for (const message of dnsLabel1035(version)) yield e.invalid([...path, 'apiVersion'], version, message);
   }
   if (!kind.kind) yield e.required([...path, 'kind']);
   else {
@@ -194,17 +194,16 @@ function* validateBinding(spec: BindingSpec): Iterable<FieldError> {
 }
 
 function* validateParamRef(reference: ParamRef, path: FieldPath): Iterable<FieldError> {
-  const one = 'one of name or selector must be specified';
+  if (reference.selector) yield* validateLabelSelector(reference.selector, [...path, 'selector']);
   if (reference.name) {
-    yield* matches(dnsSubdomain, reference.name, [...path, 'name']);
+    yield* matches(pathSegment, reference.name, [...path, 'name']);
     if (reference.selector) {
       yield e.forbidden([...path, 'name'], 'name and selector are mutually exclusive');
       yield e.forbidden([...path, 'selector'], 'name and selector are mutually exclusive');
     }
-  } else if (reference.selector) yield* validateLabelSelector(reference.selector, [...path, 'selector']);
-  else {
-    yield e.required([...path, 'name'], one);
-    yield e.required([...path, 'selector'], one);
+  } else if (!reference.selector) {
+    yield e.required([...path, 'name'], 'one of name or selector must be specified');
+    yield e.required([...path, 'selector'], 'one of name or selector must be specified');
   }
   yield* required(reference.parameterNotFoundAction, [...path, 'parameterNotFoundAction']);
   if (reference.parameterNotFoundAction) {
@@ -229,6 +228,7 @@ export const mutatingAdmissionPolicy = resource<MutatingAdmissionPolicy>(`${grou
   *validate(o) {
     const spec = o.spec ?? {};
     yield* validateCommon(spec);
+    yield* validateMutableOperations(spec.matchConstraints, ['spec', 'matchConstraints']);
     if ((spec.mutations ?? []).length === 0)
       yield e.required(['spec', 'mutations'], 'mutations must contain at least one item');
     for (const [i, mutation] of (spec.mutations ?? []).entries()) {
@@ -256,6 +256,16 @@ export const mutatingAdmissionPolicyBinding = resource<MutatingAdmissionPolicyBi
     requiresResourceVersion: true,
     generation: true,
     default: (o) => defaultMatchResources(o.spec?.matchResources),
-    validate: (o) => validateBinding(o.spec ?? {}),
+    *validate(o) {
+      yield* validateBinding(o.spec ?? {});
+      yield* validateMutableOperations(o.spec?.matchResources, ['spec', 'matchResources']);
+    },
   },
 );
+
+/** What is being deleted cannot be changed. */
+function* validateMutableOperations(match: CommonSpec['matchConstraints'], path: FieldPath): Iterable<FieldError> {
+  for (const operation of (match?.resourceRules ?? []).flatMap((rule) => rule.operations ?? [])) {
+    yield* oneOf(operation, ['*', 'CONNECT', 'CREATE', 'UPDATE'], [...path, 'resourceRules', 'operations'], false);
+  }
+}

@@ -11,7 +11,7 @@ import type {
   ValidatingWebhookConfiguration,
 } from '../typings/admissionregistration.ts';
 import { validateClientConfig } from '../shared/webhook.ts';
-import { dnsSubdomain } from '../shared/names.ts';
+import { dnsLabel1035, dnsSubdomain } from '../shared/names.ts';
 import { validateMatchConditions } from './match.ts';
 
 type Configuration = MutatingWebhookConfiguration & ValidatingWebhookConfiguration;
@@ -118,6 +118,7 @@ function* validateReviewVersions(versions: readonly string[] | undefined, path: 
   const seen = new Set<string>();
   for (const [i, version] of (versions ?? []).entries()) {
     if (seen.has(version)) yield e.invalid([...path, i], version, 'duplicate version');
+    for (const message of dnsLabel1035(version)) yield e.invalid([...path, i], version, message);
     seen.add(version);
   }
   if (!versions?.some((version) => known.includes(version))) {

@@ -50,8 +50,8 @@ function finalize(): ObjectSubresource<Namespace> {
 }
 
 function* validateFinalizers(o: Namespace): Iterable<FieldError> {
-  for (const [i, name] of (o.spec?.finalizers ?? []).entries()) {
-    const path = ['spec', 'finalizers', i];
+  for (const name of o.spec?.finalizers ?? []) {
+    const path = ['spec', 'finalizers'];
     yield* matches(qualifiedName, name, path);
     if (!name.includes('/') && name !== 'kubernetes') {
       yield e.invalid(path, name, 'name is neither a standard finalizer name nor is it fully qualified');

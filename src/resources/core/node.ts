@@ -84,8 +84,9 @@ function kernelCell(o: Node): string {
 /** `podCIDR` is the first of `podCIDRs`, whichever was written. */
 function syncPodCIDRs(spec: NodeSpec | undefined): void {
   if (!spec) return;
-  if (spec.podCIDR && (spec.podCIDRs ?? []).length === 0) spec.podCIDRs = [spec.podCIDR];
-  else if (spec.podCIDRs?.[0]) spec.podCIDR = spec.podCIDRs[0];
+  const first = spec.podCIDRs?.[0];
+  if (spec.podCIDR && first !== spec.podCIDR) spec.podCIDRs = [spec.podCIDR];
+  else if (first && !spec.podCIDR) spec.podCIDR = first;
 }
 
 function* validate(o: Node): Iterable<FieldError> {
@@ -101,7 +102,7 @@ function* validate(o: Node): Iterable<FieldError> {
 function* validateTaints(o: Node): Iterable<FieldError> {
   const seen = new Set<string>();
   for (const [i, taint] of (o.spec?.taints ?? []).entries()) {
-    const at: FieldPath = ['spec', 'taints', i];
+    const at: FieldPath = ['metadata', 'taints', i];
     yield* validateLabelName(taint.key ?? '', [...at, 'key']);
     if (taint.value) yield* matches(labelValue, taint.value, [...at, 'value']);
     yield* oneOf(taint.effect, taintEffects, [...at, 'effect']);

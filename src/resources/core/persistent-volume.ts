@@ -9,7 +9,7 @@ import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/re
 import type { PersistentVolume, PersistentVolumeSpec } from '../typings/core.ts';
 import { roundList } from './pod/defaults.ts';
 import { validateNodeSelector } from './pod/scheduling.ts';
-import { validateDriverName, validateRemoteSource } from './pod/volumes.ts';
+import { validateDriverName, validateHostPathType, validateRemoteSource } from './pod/volumes.ts';
 import { validateAccessModes } from './volume-claim.ts';
 
 const classAnnotation = 'volume.beta.kubernetes.io/storage-class';
@@ -74,22 +74,32 @@ function stampPhase(merged: PersistentVolume, previous: PersistentVolume, { nowM
   merged.status = status;
 }
 
-const notASource = new Set([
-  'capacity',
-  'accessModes',
-  'claimRef',
-  'persistentVolumeReclaimPolicy',
-  'storageClassName',
-  'mountOptions',
-  'volumeMode',
-  'nodeAffinity',
-  'volumeAttributesClassName',
-]);
+const sources = [
+  'hostPath',
+  'gcePersistentDisk',
+  'awsElasticBlockStore',
+  'glusterfs',
+  'flocker',
+  'nfs',
+  'rbd',
+  'quobyte',
+  'cephfs',
+  'iscsi',
+  'cinder',
+  'fc',
+  'flexVolume',
+  'azureFile',
+  'vsphereVolume',
+  'photonPersistentDisk',
+  'portworxVolume',
+  'azureDisk',
+  'scaleIO',
+  'local',
+  'storageos',
+  'csi',
+] as const;
 
-const sourceNames = (spec: PersistentVolumeSpec): string[] =>
-  Object.entries(spec)
-    .filter(([key, value]) => !notASource.has(key) && value !== undefined)
-    .map(([key]) => key);
+const sourceNames = (spec: PersistentVolumeSpec) => sources.filter((name) => spec[name] !== undefined);
 
 function* validate(o: PersistentVolume): Iterable<FieldError> {
   const spec = o.spec ?? {};
@@ -109,7 +119,9 @@ function* validate(o: PersistentVolume): Iterable<FieldError> {
   if (spec.hostPath?.path === '/' && reclaim === 'Recycle') {
     yield e.forbidden(['spec', 'persistentVolumeReclaimPolicy'], "may not be 'recycle' for a hostPath mount of '/'");
   }
-  if (spec.storageClassName) yield* matches(dnsSubdomain, spec.storageClassName, ['spec', 'storageClassName']);
+  for (const field of ['storageClassName', 'volumeAttributesClassName'] as const) {
+    if (spec[field]) yield* matches(dnsSubdomain, spec[field], ['spec', field]);
+  }
   if (spec.volumeMode !== undefined) {
     yield* oneOf(spec.volumeMode, ['Block', 'Filesystem'], ['spec', 'volumeMode'], false);
   }
@@ -124,16 +136,22 @@ function* validateCapacity(spec: PersistentVolumeSpec): Iterable<FieldError> {
 }
 
 function* validateVolumeSource(spec: PersistentVolumeSpec, path: FieldPath): Iterable<FieldError> {
-  const sources = sourceNames(spec);
-  for (const extra of sources.slice(1)) yield e.forbidden([...path, extra], 'may not specify more than 1 volume type');
-  const source = sources[0];
+  const given = sourceNames(spec);
+  for (const extra of given.slice(1)) {
+    const name = extra === 'cephfs' ? 'cephFS' : extra;
+    if (extra !== 'flexVolume') yield e.forbidden([...path, name], 'may not specify more than 1 volume type');
+  }
+  const source = given[0];
   switch (source) {
     case undefined:
       yield e.required(path, 'must specify a volume type');
       break;
     case 'hostPath':
       if (!spec.hostPath?.path) yield e.required([...path, 'hostPath', 'path']);
-      else yield* noBacksteps(spec.hostPath.path, [...path, 'hostPath', 'path']);
+      else {
+        yield* noBacksteps(spec.hostPath.path, [...path, 'hostPath', 'path']);
+        yield* validateHostPathType(spec.hostPath.type, [...path, 'hostPath', 'type']);
+      }
       break;
     case 'local':
       if (!spec.local?.path) yield e.required([...path, 'local', 'path']);
@@ -156,7 +174,7 @@ const withoutSecrets = (spec: PersistentVolumeSpec): object => {
 };
 
 const pick = (spec: PersistentVolumeSpec): Record<string, unknown> =>
-  Object.fromEntries(Object.entries(spec).filter(([key]) => !notASource.has(key)));
+  Object.fromEntries(sourceNames(spec).map((name) => [name, spec[name]]));
 
 function* validateUpdate(next: PersistentVolume, previous: PersistentVolume): Iterable<FieldError> {
   const spec = next.spec ?? {};

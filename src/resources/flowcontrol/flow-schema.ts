@@ -1,9 +1,15 @@
 import { type FieldError, type FieldPath, fieldError as e } from '../../kernel/status.ts';
-import { matches, oneOf, required, requiredMatch } from '../shared/check.ts';
+import { matches, required, requiredMatch } from '../shared/check.ts';
 import { semanticEqual } from '../shared/equal.ts';
-import { dnsSubdomain } from '../shared/names.ts';
+import { dnsLabel, dnsSubdomain } from '../shared/names.ts';
 import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/resource.ts';
-import type { FlowSchema, FlowSchemaSpec, PolicyRulesWithSubjects, Subject } from '../typings/flowcontrol.ts';
+import type {
+  FlowSchema,
+  FlowSchemaSpec,
+  PolicyRulesWithSubjects,
+  ResourcePolicyRule,
+  Subject,
+} from '../typings/flowcontrol.ts';
 
 const highestPrecedence = 10_000;
 
@@ -98,7 +104,10 @@ function* validate(o: FlowSchema): Iterable<FieldError> {
     );
   }
   if (spec.distinguisherMethod) {
-    yield* oneOf(spec.distinguisherMethod.type, ['ByNamespace', 'ByUser'], ['spec', 'distinguisherMethod']);
+    const { type } = spec.distinguisherMethod;
+    const known = ['ByNamespace', 'ByUser'];
+    if (!known.includes(type ?? ''))
+      yield e.notSupported(['spec', 'distinguisherMethod', 'type'], { Type: type }, known);
   }
   const level = spec.priorityLevelConfiguration?.name;
   yield* requiredMatch(dnsSubdomain, level, ['spec', 'priorityLevelConfiguration', 'name']);
@@ -114,28 +123,63 @@ function* validateRule(rule: PolicyRulesWithSubjects, path: FieldPath): Iterable
   if (resourceRules.length === 0 && nonResourceRules.length === 0) {
     yield e.required(path, 'at least one of resourceRules and nonResourceRules has to be non-empty');
   }
-  for (const [i, one] of resourceRules.entries()) {
-    const at = [...path, 'resourceRules', i];
-    for (const field of ['verbs', 'apiGroups', 'resources'] as const) {
-      const what =
-        field === 'apiGroups'
-          ? 'resource rules must supply at least one api group'
-          : `${field} must contain at least one value`;
-      if ((one[field] ?? []).length === 0) yield e.required([...at, field], what);
-    }
-    if ((one.namespaces ?? []).length === 0 && !one.clusterScope) {
-      yield e.required(
-        [...at, 'namespaces'],
-        'resource rules that are not cluster scoped must supply at least one namespace',
-      );
-    }
-  }
+  for (const [i, one] of resourceRules.entries()) yield* validateResourceRule(one, [...path, 'resourceRules', i]);
   for (const [i, one] of nonResourceRules.entries()) {
     const at = [...path, 'nonResourceRules', i];
-    if ((one.verbs ?? []).length === 0) yield e.required([...at, 'verbs'], 'verbs must contain at least one value');
-    if ((one.nonResourceURLs ?? []).length === 0) {
+    yield* validateVerbs(one.verbs ?? [], [...at, 'verbs']);
+    const urls = one.nonResourceURLs ?? [];
+    if (urls.length === 0)
       yield e.required([...at, 'nonResourceURLs'], 'nonResourceURLs must contain at least one value');
+    else if (urls.includes('*')) yield* validateWildcard(urls, 'non-resource URLs', [...at, 'nonResourceURLs']);
+    else for (const [j, url] of urls.entries()) yield* validateUrl(url, [...at, 'nonResourceURLs', j]);
+  }
+}
+
+function* validateResourceRule(rule: ResourcePolicyRule, path: FieldPath): Iterable<FieldError> {
+  yield* validateVerbs(rule.verbs ?? [], [...path, 'verbs']);
+  for (const [field, what, one] of [
+    ['apiGroups', 'api groups', 'api group'],
+    ['resources', 'resources', 'resource'],
+  ] as const) {
+    const list = rule[field] ?? [];
+    if (list.length === 0) yield e.required([...path, field], `resource rules must supply at least one ${one}`);
+    yield* validateWildcard(list, what, [...path, field]);
+  }
+  const namespaces = rule.namespaces ?? [];
+  const at = [...path, 'namespaces'];
+  if (namespaces.length === 0 && !rule.clusterScope) {
+    yield e.required(at, 'resource rules that are not cluster scoped must supply at least one namespace');
+  } else if (namespaces.includes('*')) yield* validateWildcard(namespaces, 'namespaces', at);
+  else {
+    for (const [i, name] of namespaces.entries()) {
+      for (const message of dnsLabel(name)) {
+        yield e.invalid([...at, i], name, `each member of this list must be '*' or a DNS-1123 label; ${message}`);
+      }
     }
+  }
+}
+
+const knownVerbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'proxy', 'update', 'watch'];
+
+function* validateVerbs(verbs: readonly string[], path: FieldPath): Iterable<FieldError> {
+  if (verbs.length === 0) yield e.required(path, 'verbs must contain at least one value');
+  else if (verbs.includes('*')) yield* validateWildcard(verbs, 'verbs', path);
+  else if (!verbs.every((verb) => knownVerbs.includes(verb))) yield e.notSupported(path, verbs, knownVerbs);
+}
+
+function* validateWildcard(list: readonly string[], what: string, path: FieldPath): Iterable<FieldError> {
+  if (list.length > 1 && list.includes('*')) {
+    yield e.invalid(path, list, `if '*' is present, must not specify other ${what}`);
+  }
+}
+
+function* validateUrl(url: string, path: FieldPath): Iterable<FieldError> {
+  if (!url) yield e.invalid(path, url, 'must not be empty');
+  else if (!url.startsWith('/')) yield e.invalid(path, url, 'must start with slash');
+  else if (url.includes(' ')) yield e.invalid(path, url, 'must not contain white-space');
+  else if (url.includes('//')) yield e.invalid(path, url, 'must not contain double slash');
+  else if (/\*./.test(url) || (url.endsWith('*') && !url.endsWith('/*'))) {
+    yield e.invalid(path, url, 'wildcard can only do suffix matching');
   }
 }
 

@@ -17,8 +17,7 @@ export const runtimeClass = resource<RuntimeClass>('node.k8s.io/v1/runtimeclasse
   },
   *validate(o) {
     yield* matches(dnsLabel, o.handler, ['handler']);
-    if (o.overhead)
-      yield* validateResources({ limits: o.overhead.podFixed ?? {} }, ['overhead', 'podFixed'], new Set());
+    if (o.overhead) yield* validateResources({ limits: o.overhead.podFixed ?? {} }, ['overhead'], new Set());
     yield* validateLabels(o.scheduling?.nodeSelector, ['scheduling', 'nodeSelector']);
     yield* validateTolerations(o.scheduling?.tolerations, ['scheduling', 'tolerations']);
   },

@@ -2,7 +2,7 @@
 import { type FieldError, type FieldPath, fieldError as e } from '../../kernel/status.ts';
 import type { Column } from '../define.ts';
 import { immutable, matches, required } from '../shared/check.ts';
-import { isEmptySelector, validateLabelSelector } from '../shared/labels.ts';
+import { isEmptySelector } from '../shared/labels.ts';
 import { dnsLabel, dnsSubdomain, pathSegment } from '../shared/names.ts';
 import { ageColumn, defaultColumns, nameColumn, resource } from '../shared/resource.ts';
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject } from '../typings/rbac.ts';
@@ -28,7 +28,6 @@ export const clusterRole = resource<ClusterRole>('rbac.authorization.k8s.io/v1/c
     if (selectors.length === 0)
       yield e.required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil');
     for (const [i, selector] of selectors.entries()) {
-      yield* validateLabelSelector(selector, [...path, i]);
       if (isEmptySelector(selector)) yield e.required([...path, i], 'aggregation selectors must not be empty');
     }
   },

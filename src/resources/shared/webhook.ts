@@ -17,7 +17,7 @@ export interface ClientConfig {
 
 export function* validateClientConfig(config: ClientConfig, path: FieldPath): Iterable<FieldError> {
   if ((config.url === undefined) === (config.service === undefined)) {
-    yield { ...e.required([...path, 'url'], 'exactly one of url or service is required') };
+    yield e.required(path, 'exactly one of url or service is required');
     return;
   }
   if (config.url !== undefined) yield* validateUrl(config.url, [...path, 'url']);

@@ -56,6 +56,11 @@ function* validateDriver(o: CSIDriver): Iterable<FieldError> {
     if (spec[field] === undefined) yield e.required(['spec', field]);
   }
   yield* oneOf(spec.fsGroupPolicy, ['File', 'None', 'ReadWriteOnceWithFSType'], ['spec', 'fsGroupPolicy']);
+  const period = spec.nodeAllocatableUpdatePeriodSeconds;
+  if (period !== undefined && period < 10) {
+    const path: FieldPath = ['spec', 'nodeAllocatableUpdatePeriodSeconds'];
+    yield e.invalid(path, period, 'must be greater than or equal to 10 seconds');
+  }
   const seen = new Set<string>();
   for (const [i, request] of (spec.tokenRequests ?? []).entries()) {
     const audience = request.audience ?? '';
@@ -71,7 +76,7 @@ function* validateDriver(o: CSIDriver): Iterable<FieldError> {
     }
   }
   for (const mode of spec.volumeLifecycleModes ?? []) {
-    yield* oneOf(mode, ['Ephemeral', 'Persistent'], ['spec', 'volumeLifecycleModes'], false);
+    yield* oneOf(mode, ['Persistent', 'Ephemeral'], ['spec', 'volumeLifecycleModes'], false);
   }
 }
 

@@ -28,14 +28,11 @@ function* validate(o: VolumeAttachment): Iterable<FieldError> {
   const { attacher, source, nodeName } = o.spec ?? {};
   yield* validateDriverName(attacher, ['spec', 'attacher']);
   const { inlineVolumeSpec, persistentVolumeName } = source ?? {};
-  if (!inlineVolumeSpec && persistentVolumeName === undefined) {
-    yield e.required(['spec', 'source'], 'must specify exactly one of inlineVolumeSpec and persistentVolumeName');
-  } else if (inlineVolumeSpec && persistentVolumeName !== undefined) {
-    yield e.forbidden(['spec', 'source'], 'must specify exactly one of inlineVolumeSpec and persistentVolumeName');
-  } else if (persistentVolumeName !== undefined) {
-    if (!persistentVolumeName)
-      yield e.required(['spec', 'source', 'persistentVolumeName'], 'must specify non empty persistentVolumeName');
-    else yield* matches(dnsSubdomain, persistentVolumeName, ['spec', 'source', 'persistentVolumeName']);
-  }
+  const exactlyOne = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName';
+  if (!inlineVolumeSpec && persistentVolumeName === undefined) yield e.required(['spec', 'source'], exactlyOne);
+  if (inlineVolumeSpec && persistentVolumeName !== undefined) yield e.forbidden(['spec', 'source'], exactlyOne);
+  const path = ['spec', 'source', 'persistentVolumeName'];
+  if (persistentVolumeName === '') yield e.required(path, 'must specify non empty persistentVolumeName');
+  else if (persistentVolumeName !== undefined) yield* matches(dnsSubdomain, persistentVolumeName, path);
   yield* matches(dnsSubdomain, nodeName, ['spec', 'nodeName']);
 }

@@ -7,3 +7,4 @@ export type LimitedPriorityLevelConfiguration = Unchecked<generated.LimitedPrior
 export type PolicyRulesWithSubjects = Unchecked<generated.PolicyRulesWithSubjects>;
 export type PriorityLevelConfiguration = Unchecked<generated.PriorityLevelConfiguration>;
 export type Subject = Unchecked<generated.Subject>;
+export type ResourcePolicyRule = Unchecked<generated.ResourcePolicyRule>;

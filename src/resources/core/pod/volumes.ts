@@ -182,10 +182,12 @@ function* validateHostPath(volume: Volume, path: FieldPath): Iterable<FieldError
   if (!hostPath) yield e.required([...path, 'path']);
   else {
     yield* noBacksteps(hostPath, [...path, 'path']);
-    const type = volume.hostPath?.type;
-    if (type !== undefined && !hostPathTypes.includes(type))
-      yield e.notSupported([...path, 'type'], type, hostPathTypes);
+    yield* validateHostPathType(volume.hostPath?.type, [...path, 'type']);
   }
+}
+
+export function* validateHostPathType(type: string | undefined, path: FieldPath): Iterable<FieldError> {
+  if (type !== undefined && !hostPathTypes.includes(type)) yield e.notSupported(path, type, hostPathTypes);
 }
 
 function* validateItems(items: readonly KeyToPath[] | undefined, path: FieldPath): Iterable<FieldError> {
