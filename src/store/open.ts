@@ -2,7 +2,7 @@ import type { Budget } from '../config/budget.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { Schema } from '../schema/model.ts';
-import { hasEnvelope, schema as builtIn, unwrapEnvelope } from '../schema/index.ts';
+import { CodecError, hasEnvelope, schema as builtIn, unwrapEnvelope } from '../schema/index.ts';
 import { type ArenaOptions, reserveMemory } from '../wasm/index.ts';
 import { Cache } from './cache.ts';
 import { Capacity } from './capacity.ts';
@@ -79,6 +79,14 @@ export async function openStore(options: StoreOptions): Promise<Store> {
   return store;
 }
 
+const openingBrace = 0x7b;
+
+interface Unwrapped {
+  apiVersion: string;
+  kind: string;
+  message(): Uint8Array;
+}
+
 /** Fills the cache from the backend's records. */
 class Loader {
   readonly #options: StoreOptions;
@@ -111,21 +119,36 @@ class Loader {
     this.#cache.put(entry);
   }
 
-  /** The storage bytes in a stored value; undefined when it is not of the kind that its key says. */
-  decode(record: ParsedKey & { key: string; value: Uint8Array }): Uint8Array | undefined {
-    const { backend, codec, log } = this.#options;
-    const { kind, key } = record;
-    const envelope = hasEnvelope(record.value) ? unwrapEnvelope(record.value) : undefined;
-    if (envelope?.apiVersion !== kind.gvk.apiVersion || envelope.kind !== kind.gvk.kind) {
-      log.warn('stored value is not of the expected kind', {
-        key,
-        apiVersion: envelope?.apiVersion,
-        kind: envelope?.kind,
-      });
-      return undefined;
+  /** The storage bytes in a stored value; undefined when it is not what its key says. Such a value is left alone. */
+  decode({ kind, key, value }: ParsedKey & { key: string; value: Uint8Array }): Uint8Array | undefined {
+    const { log } = this.#options;
+    try {
+      const { apiVersion, kind: found, message } = this.#unwrap(kind, value);
+      if (apiVersion === kind.gvk.apiVersion && found === kind.gvk.kind) return message();
+      log.warn('stored value is not of the expected kind', { key, apiVersion, kind: found });
+    } catch (error) {
+      if (!(error instanceof CodecError)) throw error;
+      log.error('stored value cannot be decoded', { key, error });
     }
-    if (backend.ownsRevisions) return envelope.message;
-    return codec.fromProto(kind.message, envelope.message, { defaults: false, gvk: kind.gvk }).bytes;
+    return undefined;
+  }
+
+  /** kube-apiserver stores JSON, too: APIServices and CustomResourceDefinitions. */
+  #unwrap({ gvk, message }: StoredKind, value: Uint8Array): Unwrapped {
+    const { backend, codec } = this.#options;
+    if (value[0] === openingBrace) {
+      const { apiVersion = '', kind = '', bytes } = codec.fromJson(message, value, { defaults: false, gvk });
+      return { apiVersion, kind, message: () => bytes };
+    }
+    if (!hasEnvelope(value)) return { apiVersion: '', kind: '', message: () => value };
+    const envelope = unwrapEnvelope(value);
+    const isOurs = backend.ownsRevisions;
+    return {
+      apiVersion: envelope.apiVersion,
+      kind: envelope.kind,
+      message: () =>
+        isOurs ? envelope.message : codec.fromProto(message, envelope.message, { defaults: false, gvk }).bytes,
+    };
   }
 
   report(): void {

@@ -153,20 +153,11 @@ export class RemoteWriter implements Writer {
     const parsed = this.#parts.parseKey(key);
     if (!parsed) return;
     const current = cache.get(parsed.kind, parsed.namespace, parsed.name);
-    const message = value ? this.#decode({ ...parsed, key, value }) : current && records.bytes(current);
+    const message = value ? this.#parts.decode({ ...parsed, key, value }) : current && records.bytes(current);
     if (!message) return;
     const entry = this.#record(parsed, revision, records.stamp(message, revision));
     publisher.publish([{ operation: value ? 'put' : 'delete', entry }]);
     this.#awaited.get(key)?.();
-  }
-
-  #decode(record: ParsedKey & { key: string; value: Uint8Array }): Uint8Array | undefined {
-    try {
-      return this.#parts.decode(record);
-    } catch (error) {
-      this.#parts.log.error('a value in the backend cannot be decoded', { key: record.key, error: error as Error });
-      return undefined;
-    }
   }
 
   #record({ kind, namespace, name }: ParsedKey, revision: number, stamped: Uint8Array): Entry {

@@ -1,6 +1,7 @@
 /** For tests of this room: a codec for a handful of fields, so that tests need no field tables and no module. */
 import { ManualClock } from '../kernel/clock.ts';
 import { silentLogger } from '../kernel/log.ts';
+import { CodecError } from '../schema/codec.ts';
 import type { KubeObject } from '../schema/object.ts';
 import { type StoreBudget, type StoreOptions, openStore } from './open.ts';
 import type { StoreCodec } from './records.ts';
@@ -81,7 +82,7 @@ export function decodeSample(bytes: Uint8Array): Sample {
 
 export const sampleCodec: StoreCodec = {
   fromJson: () => {
-    throw new Error('the sample codec reads no JSON');
+    throw new CodecError('syntax', 'the sample codec reads no JSON');
   },
   fromProto: (_message, proto) => ({ bytes: proto.slice(), problems: [] }),
   toJson(_message, bytes, gvk) {

@@ -20,7 +20,7 @@ export interface WriterParts {
   log: Logger;
   budget: { pendingWrites: number; softFlushMs: number; flashBytesPerDay: number };
   parseKey(key: string): ParsedKey | undefined;
-  /** The storage bytes in a stored value; undefined when it is not of the kind that its key says. */
+  /** The storage bytes in a stored value; undefined when it is not what its key says. */
   decode(record: ParsedKey & { key: string; value: Uint8Array }): Uint8Array | undefined;
   /** The store cannot go on. */
   fail(error: Error): void;
