@@ -43,16 +43,18 @@ export class Exchange {
     if (text !== '') this.#warnings.add(text);
   };
 
-  /** Headers of an answer, in upstream's order. */
+  /** Headers of an answer, in upstream's order. `extra` replaces what it names. */
   headers(contentType: string, extra: Headers = []): Headers {
-    return [
+    const common: Headers = [
       ['Audit-Id', this.auditId],
       ['Cache-Control', 'no-cache, private'],
       ['Content-Type', contentType],
       ...this.#warningHeaders(),
       ...this.flow,
-      ...extra,
     ];
+    if (extra.length === 0) return common;
+    const replaced = new Set(extra.map(([name]) => name.toLowerCase()));
+    return [...common.filter(([name]) => !replaced.has(name.toLowerCase())), ...extra];
   }
 
   /** Starts a chunked 200. An error after this can only cut the connection. */

@@ -179,3 +179,23 @@ test('paths outside the resource tree find their handler', async () => {
   assert.equal((await cluster.ask('POST', '/version')).status, 405);
   await cluster.close();
 });
+
+test('a path handler has the last word on headers', async () => {
+  const cluster = await testCluster({
+    paths: [
+      {
+        path: '/openapi/v3',
+        methods: ['GET'],
+        handle: () => ({
+          status: 200,
+          contentType: 'application/json',
+          headers: [['Cache-Control', 'public']],
+          body: '{}',
+        }),
+      },
+    ],
+  });
+  const answer = await cluster.ask('GET', '/openapi/v3');
+  assert.equal(answer.headers.get('cache-control'), 'public');
+  await cluster.close();
+});

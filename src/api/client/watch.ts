@@ -1,20 +1,19 @@
 /** Watches of in-process components: straight from the store, one synchronous call an event. */
 import type { Watch, WatchHandler } from '../../client/types.ts';
-import { apiError } from '../../kernel/status.ts';
 import type { KubeObject } from '../../schema/object.ts';
-import { CompactedError, type Entry, type StoreEvent, type Subscription } from '../../store/types.ts';
+import type { Entry, StoreEvent, Subscription } from '../../store/types.ts';
 import type { Call, Core } from '../core.ts';
 import { decodeObject } from '../objects.ts';
 import type { Predicate } from '../selectors/index.ts';
 import { predicateOf } from '../verbs/list.ts';
 import { type ListOptions, parseRevision } from '../verbs/options.ts';
 import { scopeOf, snapshotOf } from '../verbs/snapshot.ts';
-import { classify, type EventType } from '../watch/index.ts';
+import { classify, type EventType, replayFrom } from '../watch/index.ts';
 
 type Handler = WatchHandler<KubeObject>;
 type Serve = (entry: Entry) => KubeObject;
 
-/** Begins a watch. Throws Expired when the revision is forgotten. */
+/** Begins a watch. A forgotten revision closes it at once. */
 export function startWatch(core: Core, call: Call, options: ListOptions, handler: Handler, serve: Serve): Watch {
   const predicate = predicateOf(core, call, options);
   const namespace = scopeOf(call, predicate);
@@ -32,7 +31,7 @@ export function startWatch(core: Core, call: Call, options: ListOptions, handler
     (namespace === '' || event.namespace === namespace) &&
     (predicate.name === undefined || predicate.name === event.name);
   try {
-    subscription = core.store.subscribe(call.resource.stored!, after, {
+    subscription = replayFrom(core, call.resource.stored!, after, {
       event(event) {
         if (stopped || !concerns(event)) return;
         const type = classify(predicate, event);
@@ -44,10 +43,9 @@ export function startWatch(core: Core, call: Call, options: ListOptions, handler
       },
     });
   } catch (error) {
-    if (error instanceof CompactedError) {
-      throw apiError.expired(`too old resource version: ${error.requested} (${error.oldest})`);
-    }
-    throw error;
+    stopped = true;
+    queueMicrotask(() => handler.closed(error));
+    return { stop };
   }
   if (stopped) subscription.close();
   return { stop };

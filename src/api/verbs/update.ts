@@ -1,4 +1,4 @@
-import { apiError, type FieldError, fieldError } from '../../kernel/status.ts';
+import { apiError, type FieldError } from '../../kernel/status.ts';
 import type { HookContext, ObjectSubresource } from '../../resources/define.ts';
 import type { KubeObject } from '../../schema/object.ts';
 import { type Entry, HeadMovedError } from '../../store/types.ts';
@@ -117,12 +117,17 @@ function checkRevision(call: Call, object: KubeObject, head: Entry): void {
   const revision = parseRevision(object.metadata.resourceVersion ?? '');
   if (revision === 0) {
     if (!base.requiresResourceVersion) return;
-    throw apiError.invalid(qualified, call.name, [
-      fieldError.invalid(['metadata', 'resourceVersion'], 0, 'must be specified for an update'),
-    ]);
+    throw apiError.invalid(qualified, call.name, [revisionMissing]);
   }
   if (revision !== head.revision) throw apiError.modified(qualified, call.name);
 }
+
+/** Go prints the unsigned zero in hexadecimal. */
+const revisionMissing: FieldError = {
+  type: 'FieldValueInvalid',
+  field: 'metadata.resourceVersion',
+  message: 'Invalid value: 0x0: must be specified for an update',
+};
 
 interface Change {
   head: Entry;

@@ -1,3 +1,3 @@
 export { classify, type EventType } from './frames.ts';
 export { WatchHub } from './hub.ts';
-export { serveWatch } from './serve.ts';
+export { replayFrom, serveWatch } from './serve.ts';

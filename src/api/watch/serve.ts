@@ -1,5 +1,11 @@
-import { apiError } from '../../kernel/status.ts';
-import { CompactedError, type StoreEvent } from '../../store/types.ts';
+import { apiError, StatusError } from '../../kernel/status.ts';
+import {
+  CompactedError,
+  type StoredKind,
+  type StoreEvent,
+  type StoreListener,
+  type Subscription,
+} from '../../store/types.ts';
 import type { Call, Core } from '../core.ts';
 import type { Exchange } from '../exchange.ts';
 import { contentTypeOf, negotiateStream, type Offer, type Projection, projectionFor } from '../negotiation/index.ts';
@@ -17,7 +23,10 @@ const bookmarkBeforeEndMs = 2000;
 
 type Frames = Iterable<(first: boolean) => Uint8Array>;
 
-/** GET …?watch=1, over chunked HTTP or a WebSocket. */
+/**
+ * GET …?watch=1, over chunked HTTP or a WebSocket. What goes wrong once the request has been understood is told by an
+ * ERROR event, as upstream does.
+ */
 export async function serveWatch(
   core: Core,
   exchange: Exchange,
@@ -29,7 +38,6 @@ export async function serveWatch(
   const projection = projectionFor(core, call.resource, output, exchange.query);
   const predicate = predicateOf(core, call, options);
   const wanted = parseRevision(options.resourceVersion);
-  if (options.sendInitialEvents && wanted > 0) await reachRevision(core, wanted);
   if (core.hub.size >= core.budget.watches) {
     throw apiError.tooManyRequests('too many watches are open, please try again later', 1);
   }
@@ -38,9 +46,16 @@ export async function serveWatch(
   const opened = exchange.request.isUpgrade
     ? await webSocketSink(exchange, isProtobuf)
     : httpSink(exchange, contentType);
-  if (opened.sink.closed) return;
-  if (options.sendInitialEvents) startWithState(core, call, options, projection, predicate, opened);
-  else startAfter(core, call, options, projection, predicate, opened, wanted || core.store.revision);
+  try {
+    if (options.sendInitialEvents && wanted > 0) await reachRevision(core, wanted);
+    if (opened.sink.closed) return;
+    if (options.sendInitialEvents) startWithState(core, call, options, projection, predicate, opened);
+    else startAfter(core, call, options, projection, predicate, opened, wanted || core.store.revision);
+  } catch (error) {
+    if (!(error instanceof StatusError)) throw error;
+    opened.sink.write(errorFrame(core, projection, error.status));
+    opened.sink.end();
+  }
 }
 
 function startWithState(
@@ -70,16 +85,7 @@ function startAfter(
   opened: OpenSink,
   after: number,
 ): void {
-  let missed: SharedEvent[];
-  try {
-    missed = missedEvents(core, call, predicate, after);
-  } catch (error) {
-    if (!(error instanceof CompactedError)) throw error;
-    const expired = apiError.expired(`too old resource version: ${error.requested} (${error.oldest})`);
-    opened.sink.write(errorFrame(core, projection, expired.status));
-    opened.sink.end();
-    return;
-  }
+  const missed = missedEvents(core, call, predicate, after);
   const frames = function* (): Frames {
     try {
       for (const shared of missed) {
@@ -101,7 +107,7 @@ function missedEvents(core: Core, call: Call, predicate: Predicate, after: numbe
     (call.namespace === '' || event.namespace === call.namespace) &&
     (predicate.name === undefined || event.name === predicate.name);
   if (after >= core.store.revision) return missed;
-  const replay = core.store.subscribe(kind, after, {
+  replayFrom(core, kind, after, {
     event(event) {
       if (!inScope(event)) return;
       const shared = new SharedEvent(core, event);
@@ -109,9 +115,18 @@ function missedEvents(core: Core, call: Call, predicate: Predicate, after: numbe
       missed.push(shared);
     },
     closed: () => {},
-  });
-  replay.close();
+  }).close();
   return missed;
+}
+
+/** Subscribes after `revision`. Throws Expired when that has been forgotten. */
+export function replayFrom(core: Core, kind: StoredKind, revision: number, listener: StoreListener): Subscription {
+  try {
+    return core.store.subscribe(kind, revision, listener);
+  } catch (error) {
+    if (!(error instanceof CompactedError)) throw error;
+    throw apiError.expired(`too old resource version: ${error.requested} (${error.oldest})`);
+  }
 }
 
 function start(

@@ -247,3 +247,16 @@ test('a client that leaves is forgotten', async () => {
   }
   await cluster.close();
 });
+
+test('a state from the future is waited for, then refused by an event', async () => {
+  const cluster = await testCluster();
+  const query = 'watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=9';
+  const watch = cluster.open('GET', `${maps}?${query}`);
+  await settle();
+  cluster.clock.advance(3000);
+  await watch.done;
+  assert.equal(watch.status, 200);
+  assert.equal(at(watch.events[0], 'object.reason'), 'Timeout');
+  assert.equal(at(watch.events[0], 'object.details.causes.0.reason'), 'ResourceVersionTooLarge');
+  await cluster.close();
+});
