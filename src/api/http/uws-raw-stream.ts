@@ -8,6 +8,7 @@ import type { UwsResponse } from './uws-addon.ts';
 export class UwsRawStream {
   readonly #res: UwsResponse;
   #waiting: { bytes: Uint8Array; isLast: boolean }[] = [];
+  #written = 0;
 
   /** `head`: status line and header lines, each with its CRLF. Call inside a cork. */
   constructor(res: UwsResponse, head: string) {
@@ -18,8 +19,12 @@ export class UwsRawStream {
 
   /** Writes one chunk (not empty). False when some of it waits. Call inside a cork. */
   write(chunk: Uint8Array): boolean {
-    const size = Buffer.from(`${chunk.byteLength.toString(16)}\r\n`, 'latin1');
-    return this.#put(Buffer.concat([size, chunk, crlf]), false);
+    const size = `${chunk.byteLength.toString(16)}\r\n`;
+    const frame = Buffer.allocUnsafe(size.length + chunk.byteLength + crlf.byteLength);
+    frame.write(size, 'latin1');
+    frame.set(chunk, size.length);
+    frame.set(crlf, size.length + chunk.byteLength);
+    return this.#put(frame, false);
   }
 
   /** Writes the last chunk. True when it has gone: the answer is over for uWebSockets.js. Call inside a cork. */
@@ -40,9 +45,11 @@ export class UwsRawStream {
       this.#waiting.push({ bytes, isLast });
       return false;
     }
-    const before = this.#res.getWriteOffset();
-    const [taken] = this.#res.tryEnd(bytes, isLast ? before + bytes.byteLength : endless);
-    if (!taken) this.#waiting.push({ bytes: bytes.subarray(this.#res.getWriteOffset() - before), isLast });
+    const end = this.#written + bytes.byteLength;
+    const [taken] = this.#res.tryEnd(bytes, isLast ? end : endless);
+    const reached = taken ? end : this.#res.getWriteOffset();
+    if (!taken) this.#waiting.push({ bytes: bytes.subarray(reached - this.#written), isLast });
+    this.#written = reached;
     return taken;
   }
 }
