@@ -1,23 +1,24 @@
 // One pass over a protobuf message that files its fields by their place in the table. What reads them (print.ts,
 // normalize.ts) then goes through them in its own order.
 //
-// A frame is the presence mask, a slot for each field, and a slot for each struct that nests on the wire only. A slot
+// A frame is the presence mask, a word for the structs that nest on the wire only, and a slot for each field and for
+// each such struct. A slot
 // holds: of a number its value (u64); of text or a message its length and address; of a list or map its first tag and
 // the end of the bytes in which more may follow. The fourth word says how often a single message occurred.
 import { copy } from '../shared/bytes';
-import { arenaTop, fail, Problem, pushSlots, setArenaTop, slotTop } from './state';
+import { arenaTop, fail, Problem, pushRoom, setArenaTop, slotTop } from './state';
 import { at, containerCount, containerOf, containersAt, fieldAt, fieldCount, Kind, kindOf, maskWords, Shape, shapeOf } from './table';
-import { number, readLength, readTag, readVarint, skipField, tag, wireOf } from './wire';
+import { number, readLength, readTag, readVarint, skipField, tag } from './wire';
 
 const slotSize: u32 = 16;
 
 export function frameSizeOf(message: usize): u32 {
-  return maskWords(message) * 8 + (fieldCount(message) + containerCount(message)) * slotSize;
+  return maskWords(message) * 8 + 8 + (fieldCount(message) + containerCount(message)) * slotSize;
 }
 
 @inline
 export function slotAt(frame: usize, message: usize, index: u32): usize {
-  return frame + maskWords(message) * 8 + index * slotSize;
+  return frame + maskWords(message) * 8 + 8 + index * slotSize;
 }
 
 @inline
@@ -41,74 +42,87 @@ export function lastEnd(slot: usize): usize {
   return load<u32>(slot, 4);
 }
 
-/** Files `[p, end)`; the frame (pop it with `popSlots(frameSizeOf(message))`), or 0 on failure. */
+/** What the table says of a field number: index + 1, or a container; wire type; whether it is a list or map. */
+const containerBit: u32 = 1 << 15;
+const wireShift: u32 = 16;
+const repeatedBit: u32 = 1 << 19;
+const mergingBit: u32 = 1 << 20;
+
+/** Files `[p, end)`; the frame (pop it with `popRoom(frameSizeOf(message))`), or 0 on failure. */
 export function fileMessage(p: usize, end: usize, message: usize): usize {
-  const frame = pushSlots(frameSizeOf(message));
-  if (!frame || !fileStruct(p, end, message, 0, frame)) return 0;
-  return frame;
+  const frame = pushRoom(frameSizeOf(message));
+  if (!frame) return 0;
+  // masks of fields, then of containers; a slot counts only when its bit is set
+  for (let w: u32 = 0; w <= maskWords(message); w++) store<u64>(frame + w * 8, 0);
+  return fileStruct(p, end, message, 0, frame) ? frame : 0;
 }
 
 function fileStruct(p: usize, end: usize, message: usize, container: u32, frame: usize): bool {
   const entry = containersAt(message) + container * 8;
   const limit: u64 = load<u32>(entry);
   const byNumber = at(load<u32>(entry, 4));
-  recurred = false;
+  const slots = slotAt(frame, message, 0);
+  let recurred = false;
   while (p < end) {
     const tagAt = p;
-    p = readTag(p, end);
-    if (!p) return false;
-    const wire = <u32>tag & 7;
-    const found: u32 = tag >> 3 < limit ? load<u16>(byNumber + <usize>(tag >> 3) * 2) : 0;
-    if (!found) p = skipField(p, end, wire);
-    else if (found & 0x8000) p = fileContainer(tagAt, p, end, message, found & 0x7fff, wire, frame);
-    else p = fileField(tagAt, p, end, message, found - 1, wire, frame);
+    let tagValue: u64 = load<u8>(p++);
+    if (tagValue - 8 >= 0x78 || (tagValue & 7) == 4) {
+      p = readTag(tagAt, end);
+      if (!p) return false;
+      tagValue = tag;
+    }
+    const wire = <u32>tagValue & 7;
+    const known: u32 = tagValue >> 3 < limit ? load<u32>(byNumber + <usize>(tagValue >> 3) * 4) : 0;
+    if (!known) {
+      p = skipField(p, end, wire);
+      if (!p) return false;
+      continue;
+    }
+    const natural = (known >> wireShift) & 7;
+    if (wire != natural && (wire != 2 || !(known & repeatedBit))) return fail(Problem.wire, tagAt) != 0;
+    const isContainer = (known & containerBit) != 0;
+    const index = isContainer ? known & 0x7fff : (known & 0x7fff) - 1;
+    const mask = frame + (isContainer ? maskWords(message) : index >> 6) * 8;
+    const bit = (<u64>1) << (index & 63);
+    const before = load<u64>(mask);
+    const seen = (before & bit) != 0;
+    store<u64>(mask, before | bit);
+    const slot = slots + (isContainer ? fieldCount(message) + index : index) * slotSize;
+    if (known & repeatedBit) {
+      p = skipField(p, end, wire);
+      if (!seen) store<u32>(slot, <u32>tagAt);
+      store<u32>(slot, <u32>p, 4);
+    } else if (wire == 2) {
+      p = readLength(p, end);
+      if (!p) return false;
+      const times: u32 = seen && (known & mergingBit) ? load<u32>(slot, 12) + 1 : 1;
+      if (times == 1) store<u32>(slot, <u32>tagAt, 4);
+      else recurred = true;
+      store<u32>(slot, <u32>number);
+      store<u32>(slot, <u32>p, 8);
+      store<u32>(slot, times, 12);
+      p += <usize>number;
+    } else if (wire == 0) {
+      p = readVarint(p, end);
+      store<u64>(slot, number);
+    } else {
+      if (end - p < 8) return fail(Problem.truncated, p) != 0;
+      store<u64>(slot, load<u64>(p));
+      p += 8;
+    }
     if (!p) return false;
   }
   if (recurred && !joinFields(end, message, container, frame)) return false;
-  return fileContainers(end, message, container, frame);
-}
-
-/** Joins what the fields of one struct have in several parts. */
-function joinFields(end: usize, message: usize, container: u32, frame: usize): bool {
-  const count = fieldCount(message);
-  for (let i: u32 = 0; i < count; i++) {
-    const field = fieldAt(message, i);
-    const shape = shapeOf(field);
-    if (containerOf(field) != container) continue;
-    if (shape != Shape.wrappedList && !(shape == Shape.single && kindOf(field) == Kind.message)) continue;
-    if (!joinOccurrences(slotAt(frame, message, i), end)) return false;
-  }
-  return true;
-}
-
-function fileContainer(tagAt: usize, p: usize, end: usize, message: usize, container: u32, wire: u32, frame: usize): usize {
-  if (wire != 2) return fail(Problem.wire, tagAt);
-  p = readLength(p, end);
-  if (!p) return 0;
-  fileSpan(slotAt(frame, message, fieldCount(message) + container), tagAt, p, <u32>number);
-  return p + <usize>number;
-}
-
-/** Some single message occurred again in the struct that is being filed. */
-let recurred: bool = false;
-
-/** One more occurrence of a single message, its content at `p`. */
-@inline
-function fileSpan(slot: usize, tagAt: usize, p: usize, length: u32): void {
-  const before = load<u32>(slot, 12);
-  if (!before) store<u32>(slot, <u32>tagAt, 4);
-  store<u32>(slot, length);
-  store<u32>(slot, <u32>p, 8);
-  store<u32>(slot, before + 1, 12);
-  if (before) recurred = true;
+  return containerCount(message) == 1 || fileContainers(end, message, container, frame);
 }
 
 /** The nested structs found in a struct, now that all their occurrences are known. */
 function fileContainers(end: usize, message: usize, parent: u32, frame: usize): bool {
   const count = containerCount(message);
+  const found = load<u64>(frame + maskWords(message) * 8);
   for (let c: u32 = parent + 1; c < count; c++) {
+    if (parentOf(message, c) != parent || !((found >> c) & 1)) continue;
     const slot = slotAt(frame, message, fieldCount(message) + c);
-    if (parentOf(message, c) != parent || !load<u32>(slot, 12)) continue;
     if (!joinOccurrences(slot, end)) return false;
     if (!fileStruct(slotStart(slot), slotStart(slot) + slotLength(slot), message, c, frame)) return false;
   }
@@ -120,39 +134,17 @@ function parentOf(message: usize, container: u32): u32 {
   return load<u32>(containersAt(message) + containerCount(message) * 8 + container * 4);
 }
 
-function fileField(tagAt: usize, p: usize, end: usize, message: usize, index: u32, wire: u32, frame: usize): usize {
-  const field = fieldAt(message, index);
-  const kind = kindOf(field);
-  const shape = shapeOf(field);
-  const slot = slotAt(frame, message, index);
-  const present = frame + (index >> 6) * 8;
-  const bit = (<u64>1) << (index & 63);
-  const natural: u32 = shape == Shape.single || shape == Shape.list ? wireOf(kind) : 2;
-  if (wire != natural && !(wire == 2 && shape == Shape.list && natural == 0)) return fail(Problem.wire, tagAt);
-  const seen = (load<u64>(present) & bit) != 0;
-  store<u64>(present, load<u64>(present) | bit);
-  if (shape != Shape.single && shape != Shape.wrappedList) {
-    const next = skipField(p, end, wire);
-    if (!seen) store<u32>(slot, <u32>tagAt);
-    store<u32>(slot, <u32>next, 4);
-    return next;
+/** Joins what the fields of one struct have in several parts. */
+function joinFields(end: usize, message: usize, container: u32, frame: usize): bool {
+  const count = fieldCount(message);
+  for (let i: u32 = 0; i < count; i++) {
+    const field = fieldAt(message, i);
+    const shape = shapeOf(field);
+    if (containerOf(field) != container || !((load<u64>(frame + (i >> 6) * 8) >> (i & 63)) & 1)) continue;
+    if (shape != Shape.wrappedList && !(shape == Shape.single && kindOf(field) == Kind.message)) continue;
+    if (!joinOccurrences(slotAt(frame, message, i), end)) return false;
   }
-  if (wire == 0) {
-    p = readVarint(p, end);
-    if (p) store<u64>(slot, number);
-    return p;
-  }
-  if (wire == 1) {
-    if (end - p < 8) return fail(Problem.truncated, p);
-    store<u64>(slot, load<u64>(p));
-    return p + 8;
-  }
-  p = readLength(p, end);
-  if (!p) return 0;
-  // of the scalars that are messages on the wire, the last occurrence counts
-  if (kind != Kind.message && shape == Shape.single) store<u32>(slot, 0, 12);
-  fileSpan(slot, tagAt, p, <u32>number);
-  return p + <usize>number;
+  return true;
 }
 
 /** Whether the fields in `[p, end)` end where it ends: half a field must not be made whole by what is joined to it. */

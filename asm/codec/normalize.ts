@@ -8,7 +8,7 @@ import * as named from './named';
 import { givesWay, listLink, ref, setRef } from './parse';
 import { leafRaw } from './raw';
 import { leaf } from './scalars';
-import { allocate, enterMessage, fail, leaveMessage, popSlots, Problem } from './state';
+import { allocate, enterMessage, fail, leaveMessage, popRoom, Problem } from './state';
 import { fieldAt, Kind, kindOf, maskWords, messageOf, Shape, shapeOf } from './table';
 import { number, readLength, readTag, readVarint, skipField, tag, wireOf } from './wire';
 
@@ -41,7 +41,7 @@ export function nodeOfMessage(p: usize, end: usize, message: usize): bool {
     }
     store<u64>(node + w * 8, kept);
   }
-  popSlots(frameSizeOf(message));
+  popRoom(frameSizeOf(message));
   leaveMessage();
   setRef(<u32>node);
   return true;

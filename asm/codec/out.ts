@@ -1,6 +1,10 @@
 // JSON text, written forward and escaped as Go's encoding/json does: also `<`, `>`, `&`, U+2028 and U+2029.
 import { copy } from '../shared/bytes';
 import { firstInvalid } from '../shared/utf8';
+import { inputEnd } from './state';
+
+/** Bytes behind the end that a store of sixteen may touch. */
+const slack: usize = 32;
 
 let start: usize = 0;
 let limit: usize = 0;
@@ -10,7 +14,7 @@ let overflow: bool = false;
 
 export function openOutput(from: usize, to: usize): void {
   start = from;
-  limit = to;
+  limit = to - slack;
   cursor = from;
   overflow = false;
 }
@@ -46,6 +50,15 @@ export function put(byte: u32): void {
 export function putBytes(from: usize, n: u32): void {
   const at = room(n);
   if (at) copy(at, from, n);
+}
+
+/** As `putBytes`, for a text of the table, behind which sixteen bytes may be read. */
+@inline
+export function putText(from: usize, n: u32): void {
+  const at = room(n);
+  if (!at) return;
+  v128.store(at, v128.load(from));
+  for (let i: u32 = 16; i < n; i += 16) v128.store(at + i, v128.load(from + i));
 }
 
 /** At most eight bytes, given as a little-endian number. */
@@ -116,21 +129,52 @@ export function settle(n: usize): void {
   cursor += n;
 }
 
+/** Bytes of `v` that are not copied as they stand. */
+@inline
+function special(v: v128): v128 {
+  return v128.or(
+    v128.or(
+      v128.or(i8x16.eq(v, i8x16.splat(0x22)), i8x16.eq(v, i8x16.splat(0x5c))),
+      v128.or(i8x16.eq(v, i8x16.splat(0x26)), i8x16.lt_s(v, i8x16.splat(0x20))),
+    ),
+    // `<` and `>` differ in one bit
+    i8x16.eq(v128.or(v, i8x16.splat(2)), i8x16.splat(0x3e)),
+  );
+}
+
+/** Copies a string as it stands. False, and what was written is void, when it cannot be. */
+@inline
+function copiedPlain(to: usize, p: usize, n: u32): bool {
+  if (n >= 16) {
+    const last = n - 16;
+    let found = i8x16.splat(0);
+    for (let i: u32 = 0; i < last; i += 16) {
+      const v = v128.load(p + i);
+      found = v128.or(found, special(v));
+      v128.store(to + i, v);
+    }
+    const v = v128.load(p + last);
+    v128.store(to + last, v);
+    return !v128.any_true(v128.or(found, special(v)));
+  }
+  if (p + 16 <= inputEnd) {
+    const v = v128.load(p);
+    v128.store(to, v);
+    return !(i8x16.bitmask(special(v)) & ((1 << n) - 1));
+  }
+  for (let i: u32 = 0; i < n; i++) {
+    const c = <u32>load<u8>(p + i);
+    if (!isPlain(c)) return false;
+    store<u8>(to + i, c);
+  }
+  return true;
+}
+
 /** First byte in a string that is not copied as it stands. */
 @inline
 function plainEnd(p: usize, end: usize): usize {
   while (p + 16 <= end) {
-    const v = v128.load(p);
-    const bits = i8x16.bitmask(
-      v128.or(
-        v128.or(
-          v128.or(i8x16.eq(v, i8x16.splat(0x22)), i8x16.eq(v, i8x16.splat(0x5c))),
-          v128.or(i8x16.eq(v, i8x16.splat(0x26)), i8x16.lt_s(v, i8x16.splat(0x20))),
-        ),
-        // `<` and `>` differ in one bit
-        i8x16.eq(v128.or(v, i8x16.splat(2)), i8x16.splat(0x3e)),
-      ),
-    );
+    const bits = i8x16.bitmask(special(v128.load(p)));
     if (bits) return p + ctz(bits);
     p += 16;
   }
@@ -146,16 +190,14 @@ function isPlain(c: u32): bool {
 /** The quoted string. Returns false when it is not UTF-8. */
 export function putString(p: usize, n: u32): bool {
   const end = p + n;
-  const plain = plainEnd(p, end);
-  if (plain == end) {
-    const at = room(<usize>n + 2);
-    if (at) {
-      store<u8>(at, 0x22);
-      copy(at + 1, p, n);
-      store<u8>(at + 1 + n, 0x22);
-    }
+  const at = room(<usize>n + 2);
+  if (at && copiedPlain(at + 1, p, n)) {
+    store<u8>(at, 0x22);
+    store<u8>(at + 1 + n, 0x22);
     return true;
   }
+  if (at) cursor = at;
+  const plain = plainEnd(p, end);
   if (firstInvalid(plain, end)) return false;
   put(0x22);
   putEscaped(p, plain, end);

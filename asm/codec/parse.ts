@@ -17,9 +17,9 @@ import {
   leave,
   leaveMessage,
   note,
-  popSlots,
+  popRoom,
   Problem,
-  pushSlots,
+  pushRoom,
   setIndex,
   speakAgain,
 } from './state';
@@ -64,8 +64,10 @@ function parseMessage(p: usize, message: usize): usize {
   const count = fieldCount(message);
   const words = maskWords(message);
   const frameSize = words * 16 + count * 4;
-  const frame = pushSlots(frameSize);
+  const frame = pushRoom(frameSize);
   if (!frame) return 0;
+  // masks of the fields present and of those seen; a slot counts only when its bit is set
+  for (let w: u32 = 0; w < words * 2; w++) store<u64>(frame + w * 8, 0);
   p = skipSpace(p + 1);
   if (p < inputEnd && load<u8>(p) == 0x7d) {
     p++;
@@ -74,7 +76,7 @@ function parseMessage(p: usize, message: usize): usize {
     if (!p) return 0;
   }
   const node = pack(frame, frame + words * 16, words);
-  popSlots(frameSize);
+  popRoom(frameSize);
   if (!node) return 0;
   leaveMessage();
   ref = <u32>node;

@@ -27,13 +27,14 @@ import {
   putNull,
   putSigned,
   putString,
+  putText,
   putUnsigned,
   replace,
   reserve,
   rewind,
   settle,
 } from './out';
-import { enterMessage, fail, leaveMessage, popSlots, Problem } from './state';
+import { enterMessage, fail, leaveMessage, popRoom, Problem } from './state';
 import {
   absentJsonAt,
   absentJsonLength,
@@ -81,19 +82,19 @@ function printMessage(p: usize, end: usize, message: usize, lead: usize = 0, lea
       const field = fieldAt(message, index);
       mask &= mask - 1;
       if (!((present >> bit) & 1)) {
-        putBytes(absentJsonAt(field), absentJsonLength(field));
+        putText(absentJsonAt(field), absentJsonLength(field));
         continue;
       }
       const slot = slotAt(frame, message, index);
       if (isHidden(field, slot)) continue;
-      putBytes(keyAt(field), keyLength(field));
+      putText(keyAt(field), keyLength(field));
       if (!printField(slot, field)) return false;
     }
   }
   if (position() == begin) put(0x7b);
   else replace(begin, 0x7b);
   put(0x7d);
-  popSlots(frameSizeOf(message));
+  popRoom(frameSizeOf(message));
   leaveMessage();
   return true;
 }
@@ -393,6 +394,6 @@ function printSchemaOr(p: usize, end: usize, kind: u32, union: usize): bool {
   } else {
     putNull();
   }
-  popSlots(frameSizeOf(union));
+  popRoom(frameSizeOf(union));
   return ok;
 }

@@ -86,18 +86,17 @@ export function setArenaTop(to: usize): void {
   arenaTop = to;
 }
 
-/** Zeroed room for the slots of an object that is being read, or 0. Give it back with `popSlots`. */
+/** Room for the slots of an object that is being read, or 0. Give it back with `popRoom`. */
 @inline
-export function pushSlots(n: u32): usize {
+export function pushRoom(n: u32): usize {
   const size = (<usize>n + 7) & ~7;
   if (slotTop - arenaTop < size) return fail(Problem.size, 0);
   slotTop -= size;
-  memory.fill(slotTop, 0, size);
   return slotTop;
 }
 
 @inline
-export function popSlots(n: u32): void {
+export function popRoom(n: u32): void {
   slotTop += (<usize>n + 7) & ~7;
 }
 

@@ -1,6 +1,6 @@
 // The schema table: written by src/wasm/table.ts, which documents the layout. Both files change together.
-import { equal, head8, tail8 } from '../shared/bytes';
-import { table } from './state';
+import { equal } from '../shared/bytes';
+import { inputEnd, inputStart, table } from './state';
 
 export const enum Kind {
   none = 0, // kind and apiVersion: in JSON only
@@ -50,7 +50,7 @@ export const enum Op {
 }
 
 /** Size of a field record. */
-export const fieldSize: u32 = 64;
+export const fieldSize: u32 = 80;
 
 @inline
 export function at(offset: u32): usize {
@@ -76,6 +76,9 @@ export function fieldAt(message: usize, index: u32): usize {
 export function opCount(message: usize): u32 {
   return load<u32>(message, 20);
 }
+/** Size of an operation: what and on which field; then the tag of a struct, or what stands for an absent field. */
+export const opSize: u32 = 16;
+
 @inline
 export function opsAt(message: usize): usize {
   return at(load<u32>(message, 24));
@@ -98,17 +101,27 @@ const mix1: u32 = 0x9e3779b1;
 const mix2: u32 = 0x85ebca77;
 const mix3: u32 = 0xc2b2ae3d;
 
+/** First up to eight bytes of a name, zero-filled. The name is in the input, or in the arena below it. */
+@inline
+function head8(name: usize, length: u32): u64 {
+  if (length >= 8) return load<u64>(name);
+  if (name + 8 <= inputEnd || name < inputStart) return load<u64>(name) & (((<u64>1) << (length * 8)) - 1);
+  let v: u64 = 0;
+  for (let i = length; i > 0; i--) v = (v << 8) | <u64>load<u8>(name + i - 1);
+  return v;
+}
+
 /** Index of the field that JSON calls by these bytes, or -1. */
 export function findField(message: usize, name: usize, length: u32): i32 {
   const head = head8(name, length);
-  const tail = tail8(name, length);
+  const tail = length >= 8 ? load<u64>(name + length - 8) : head;
   let h: u32 = <u32>head ^ (<u32>(head >> 32) * mix1) ^ (<u32>tail * mix2) ^ (<u32>(tail >> 32) * mix3) ^ length;
   h = (h * load<u32>(message, 8)) >> load<u32>(message, 4);
   const found = <i32>load<u16>(at(load<u32>(message, 12)) + h * 2) - 1;
   if (found < 0) return -1;
   const field = fieldAt(message, found);
-  if (nameLength(field) != length || !equal(nameAt(field), name, length)) return -1;
-  return found;
+  if (nameLength(field) != length || load<u64>(field, 64) != head || load<u64>(field, 72) != tail) return -1;
+  return length <= 16 || equal(nameAt(field), name, length) ? found : -1;
 }
 
 // --- fields -----------------------------------------------------------------------------------------------------------
@@ -160,20 +173,6 @@ export function tagOf(field: usize): u32 {
 @inline
 export function tagLength(field: usize): u32 {
   return load<u32>(field, 24);
-}
-/** Field number and wire type as a varint's value. */
-@inline
-export function tagValue(field: usize): u32 {
-  return load<u32>(field, 28);
-}
-/** What is written when the field is absent: bytes with tag; without and with defaults. */
-@inline
-export function absentAt(field: usize, defaults: bool): usize {
-  return at(load<u32>(field + (defaults ? 8 : 0), 32));
-}
-@inline
-export function absentLength(field: usize, defaults: bool): u32 {
-  return load<u32>(field + (defaults ? 8 : 0), 36);
 }
 /** JSON of an absent field that is shown nevertheless: `,"name":null`. */
 @inline

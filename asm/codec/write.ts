@@ -3,8 +3,7 @@
 import { copy } from '../shared/bytes';
 import { applyDefaults } from './state';
 import {
-  absentAt,
-  absentLength,
+  at as tableAt,
   Flag,
   fieldAt,
   flagsOf,
@@ -14,6 +13,7 @@ import {
   messageOf,
   Op,
   opCount,
+  opSize,
   opsAt,
   Shape,
   shapeOf,
@@ -31,7 +31,7 @@ let overflow: bool = false;
 
 /** Writes `node` as one `message` so that it ends at `limit`. Returns its address, or 0 when it does not fit. */
 export function writeDocument(node: u32, message: usize, from: usize, limit: usize): usize {
-  low = from;
+  low = from + 8;
   high = limit;
   top = limit;
   overflow = false;
@@ -102,22 +102,33 @@ function writeMessage(node: u32, message: usize): void {
   let stack0: usize = 0;
   let stack1: usize = 0;
   for (let i: u32 = 0; i < count; i++) {
-    const op = load<u32>(ops + i * 8);
+    const at = ops + i * opSize;
+    const op = load<u32>(at);
     const what = op & 0xff;
     if (what == Op.field) {
       const index = op >> 8;
-      const field = fieldAt(message, index);
-      if (node && isPresent(node, index)) writeField(load<u32>(slotOf(node, words, index)), field);
-      else if (absentLength(field, applyDefaults)) bytes(absentAt(field, applyDefaults), absentLength(field, applyDefaults));
+      if (node && isPresent(node, index)) writeField(load<u32>(slotOf(node, words, index)), fieldAt(message, index));
+      else writeAbsent(at);
     } else if (what == Op.open) {
       stack1 = stack0;
       stack0 = top;
     } else {
       varint(<u64>(stack0 - top));
-      varint(<u64>load<u32>(ops + i * 8, 4));
+      varint(<u64>load<u32>(at, 4));
       stack0 = stack1;
     }
   }
+}
+
+/** What stands for an absent field: up to four bytes are in the operation itself. */
+@inline
+function writeAbsent(op: usize): void {
+  const length = applyDefaults ? <u32>load<u16>(op, 14) : <u32>load<u16>(op, 12);
+  if (!length) return;
+  const what = applyDefaults ? load<u32>(op, 8) : load<u32>(op, 4);
+  if (length > 4) bytes(tableAt(what), length);
+  // the bytes below are written later, or are the region's slack
+  else if (room(length)) store<u32>(top + length - 4, what);
 }
 
 @inline

@@ -49,18 +49,3 @@ export function compare(a: usize, aLength: u32, b: usize, bLength: u32): i32 {
   }
   return aLength < bLength ? -1 : aLength > bLength ? 1 : 0;
 }
-
-/** First up to eight bytes at `p`, zero-filled, without reading past `n`. */
-@inline
-export function head8(p: usize, n: u32): u64 {
-  if (n >= 8) return load<u64>(p);
-  let v: u64 = 0;
-  for (let i: u32 = n; i > 0; i--) v = (v << 8) | <u64>load<u8>(p + i - 1);
-  return v;
-}
-
-/** Last up to eight bytes of the `n` at `p`. */
-@inline
-export function tail8(p: usize, n: u32): u64 {
-  return n >= 8 ? load<u64>(p + n - 8) : head8(p, n);
-}

@@ -25,6 +25,7 @@ export function sequenceLength(p: usize, end: usize): u32 {
 export function firstInvalid(p: usize, end: usize): usize {
   while (p < end) {
     while (p + 16 <= end && !i8x16.bitmask(v128.load(p))) p += 16;
+    while (p < end && load<u8>(p) < 0x80) p++;
     if (p >= end) return 0;
     const n = sequenceLength(p, end);
     if (!n) return p;

@@ -89,7 +89,7 @@ export class IsolatedCodec implements Codec {
       ),
     );
     if (length < 0) throw this.#failure(instance, bytes, (codec) => codec.toJson(message, bytes, gvk));
-    const json = instance.bytes.subarray(output, output + length).slice();
+    const json = instance.memory.slice(output, output + length);
     this.#recycle(length);
     return json;
   }
@@ -114,7 +114,7 @@ export class IsolatedCodec implements Codec {
       instance.exports[call](at, input.length, offset, defaults, arena, workspace.arenaEnd, output, limit),
     );
     if (result === 0) throw this.#failure(instance, input, (codec) => codec[call](message, input, options));
-    const bytes = Uint8Array.prototype.slice.call(instance.bytes, result, limit);
+    const bytes = instance.memory.slice(result, limit);
     this.#recycle(input.length * 4 + bytes.length);
     return bytes;
   }
@@ -177,7 +177,7 @@ class Workspace {
   /** Copies input to the end of the memory. Returns where it begins. */
   place(input: Uint8Array): number {
     const at = this.#end - input.length;
-    this.instance.bytes.set(input, at);
+    this.instance.memory.set(input, at);
     return at;
   }
 }

@@ -61,6 +61,8 @@ let builtTable: Uint8Array | undefined;
 export class CodecInstance {
   readonly exports: CodecExports;
   readonly bytes: Buffer;
+  /** The same memory, for views and copies: they come cheaper than Buffers. */
+  readonly memory: Uint8Array;
   readonly #words: Uint32Array;
   readonly #report: number;
   readonly #tableAt: number;
@@ -75,6 +77,7 @@ export class CodecInstance {
     compiled ??= compileModule(readFileSync(assetPath('build/codec.wasm')));
     builtTable ??= readFileSync(assetPath('build/schema.bin'));
     this.bytes = Buffer.from(memory.buffer);
+    this.memory = new Uint8Array(memory.buffer);
     this.#words = new Uint32Array(memory.buffer);
     const imports = { env: { memory }, host: hostFunctions(this.bytes) } as unknown as Imports;
     this.exports = instantiateSync<CodecExports>(compiled as never, imports).exports;

@@ -92,9 +92,9 @@ export class RecordCodec implements Codec {
     );
     if (size >= 0) {
       this.#cursor = Math.ceil((output + size) / alignment) * alignment;
-      return instance.bytes.subarray(output, output + size);
+      return instance.memory.subarray(output, output + size);
     }
-    const record = instance.bytes.subarray(pointer, pointer + length);
+    const record = instance.memory.subarray(pointer, pointer + length);
     const failure = failureOf(instance, record);
     if (failure.kind !== 'size') throw failure;
     return this.#isolated.toJson(message, record, gvk);
@@ -104,7 +104,7 @@ export class RecordCodec implements Codec {
   peekAt(pointer: number, length: number): PeekedMetadata {
     const instance = this.#instance;
     if (instance.exports.peek(pointer, length) === 0) {
-      throw failureOf(instance, instance.bytes.subarray(pointer, pointer + length));
+      throw failureOf(instance, instance.memory.subarray(pointer, pointer + length));
     }
     const text = (index: number): string => instance.text(instance.report(index), instance.report(index + 1));
     return { name: text(0), namespace: text(2), uid: text(4), resourceVersion: text(6) };

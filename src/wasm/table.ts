@@ -16,7 +16,8 @@ import { absentValues, type AbsentValue } from './table-absent.ts';
 export const tableMagic = 0x3143_534e;
 export const headerSize = 32;
 export const messageSize = 48;
-const fieldSize = 64;
+const fieldSize = 80;
+const knownBits = { container: 1 << 15, wireShift: 16, repeated: 1 << 19, merging: 1 << 20 } as const;
 
 const kinds: Readonly<Record<Exclude<TypeModel['kind'], 'list' | 'map'>, number>> = {
   string: 1,
@@ -164,7 +165,8 @@ class TableWriter {
     for (const name of this.#names) this.#message(name);
     const names = this.#append(Buffer.from(this.#names.join('\n')));
     const namesEnd = this.#size;
-    const size = Math.ceil(namesEnd / 16) * 16;
+    // the module may read sixteen bytes where a text has fewer
+    const size = Math.ceil(namesEnd / 16) * 16 + 16;
     this.#reserve(size - namesEnd);
     const header = [tableMagic, this.#names.length, names, namesEnd - names, size];
     for (const [i, word] of header.entries()) this.#data.writeUInt32LE(word, i * 4);
@@ -186,7 +188,7 @@ class TableWriter {
       this.#append(Buffer.from(Uint16Array.from(hash.slots).buffer)),
       this.#fields(fields, plan, absent),
       plan.ops.length,
-      this.#append(words32(plan.ops.flatMap(({ op, index, tag }) => [op | (index << 8), tag]))),
+      this.#append(this.#ops(fields, plan, absent)),
       this.#containers(plan),
       this.#append(shownMask(fields, absent, words)),
       plan.containers.length,
@@ -204,6 +206,8 @@ class TableWriter {
       record.writeUInt16LE(key.length, 4);
       record.writeUInt16LE(name.length, 6);
       record.writeUInt32LE(this.#append(name), 52);
+      name.copy(record, 64, 0, 8);
+      name.copy(record, 72, Math.max(0, name.length - 8));
       if (field.wire.length === 0) {
         record.writeUInt8(kindNone, 8);
         return;
@@ -216,7 +220,10 @@ class TableWriter {
       const message = type.union ? unionName(type.union) : type.message;
       if (message) record.writeUInt32LE(this.#offsets.get(message)!, 16);
       this.#tag(record, tagOf(field, type));
-      this.#absent(record, absent.get(field.json));
+      const json = absent.get(field.json)?.json;
+      if (!json) return;
+      record.writeUInt32LE(this.#append(json), 48);
+      record.writeUInt32LE(json.length, 56);
     });
     return this.#append(records);
   }
@@ -226,23 +233,31 @@ class TableWriter {
     if (value >= 0x4000) throw new Error('field number is too large for the table');
     record.writeUInt32LE(length === 1 ? value : (value & 0x7f) | 0x80 | ((value >> 7) << 8), 20);
     record.writeUInt32LE(length, 24);
-    record.writeUInt32LE(value, 28);
   }
 
-  #absent(record: Buffer, absent: AbsentValue | undefined): void {
-    if (!absent) return;
-    for (const [i, bytes] of [absent.bytes, absent.withDefaults].entries()) {
-      record.writeUInt32LE(this.#append(bytes), 32 + i * 8);
-      record.writeUInt32LE(bytes.length, 36 + i * 8);
-    }
-    record.writeUInt32LE(this.#append(absent.json), 48);
-    record.writeUInt32LE(absent.json.length, 56);
+  /** What the module writes, in its order: operation and field; tag, or what stands for the field when it is absent. */
+  #ops(fields: readonly FieldModel[], plan: WirePlan, absent: ReadonlyMap<string, AbsentValue>): Buffer {
+    const records = plan.ops.map(({ op, index, tag }) => {
+      const value = op === ops.field ? absent.get(fields[index]!.json) : undefined;
+      if (!value) return [op | (index << 8), tag, 0, 0];
+      const { bytes, withDefaults } = value;
+      const lengths = bytes.length | (withDefaults.length << 16);
+      return [op | (index << 8), this.#inlined(bytes), this.#inlined(withDefaults), lengths];
+    });
+    return words32(records.flat());
+  }
+
+  /** Up to four bytes as the upper ones of a number, more as their offset. */
+  #inlined(bytes: Uint8Array): number {
+    if (bytes.length > 0xffff) throw new Error('a default is too long for the table');
+    if (bytes.length > 4) return this.#append(bytes);
+    return Buffer.concat([Buffer.alloc(4 - bytes.length), bytes]).readUInt32LE();
   }
 
   #containers(plan: WirePlan): number {
     const tables = plan.containers.map(({ byNumber }) => {
       const limit = byNumber.length;
-      return [limit, this.#append(Buffer.from(Uint16Array.from(byNumber).buffer))];
+      return [limit, this.#append(words32(byNumber))];
     });
     return this.#append(words32([...tables.flat(), ...plan.containers.map(({ parent }) => parent)]));
   }
@@ -274,17 +289,13 @@ function flagsOf(field: FieldModel): number {
   );
 }
 
-function tagOf(field: FieldModel, type: Described): number {
-  const number = field.wire.at(-1)!;
-  const plain = type.shape === shapes.single || type.shape === shapes.list;
-  const wireType = !plain
-    ? 2
-    : type.kind === kinds.double
-      ? 1
-      : type.kind >= kinds.bool && type.kind <= kinds.uint64
-        ? 0
-        : 2;
-  return number * 8 + wireType;
+const tagOf = (field: FieldModel, { kind, shape }: Described): number =>
+  field.wire.at(-1)! * 8 + wireTypeOf(kind, shape);
+
+function wireTypeOf(kind: number, shape: number): number {
+  if (shape !== shapes.single && shape !== shapes.list) return 2;
+  if (kind === kinds.double) return 1;
+  return kind >= kinds.bool && kind <= kinds.uint64 ? 0 : 2;
 }
 
 function shownMask(fields: readonly FieldModel[], absent: ReadonlyMap<string, AbsentValue>, words: number): Buffer {
@@ -311,6 +322,18 @@ interface WirePlan {
   containers: { parent: number; byNumber: number[] }[];
   /** Container of each field. */
   containerOf: number[];
+}
+
+/** What filing needs to know of a field: asm/codec/file.ts. */
+function knownField(field: FieldModel): number {
+  const { kind, shape } = describe(field.type);
+  const single = shape === shapes.single || shape === shapes.wrappedList;
+  const merges = shape === shapes.wrappedList || kind === kinds.message;
+  return (
+    (wireTypeOf(kind, shape) << knownBits.wireShift) |
+    (single ? 0 : knownBits.repeated) |
+    (single && merges ? knownBits.merging : 0)
+  );
 }
 
 /** Nesting that the module keeps track of while it writes. */
@@ -342,10 +365,11 @@ function planStruct(
     if (fields[index]!.wire.length === depth + 1) {
       plan.ops.push({ op: ops.field, index, tag: 0 });
       plan.containerOf[index] = container;
-      byNumber[number] = index + 1;
+      byNumber[number] = (index + 1) | knownField(fields[index]!);
     } else {
       plan.ops.push({ op: ops.open, index: 0, tag: 0 });
-      byNumber[number] = 0x8000 | planStruct(plan, fields, group, depth + 1, container);
+      const nested = planStruct(plan, fields, group, depth + 1, container);
+      byNumber[number] = nested | knownBits.container | (2 << knownBits.wireShift) | knownBits.merging;
       plan.ops.push({ op: ops.close, index: 0, tag: number * 8 + 2 });
     }
   }
