@@ -1,7 +1,6 @@
 /** Checks of ObjectMeta that hold for every kind, in apimachinery's words. */
 import { type FieldError, fieldError, type FieldPath } from '../../kernel/status.ts';
-import { validateAnnotations, validateLabels } from '../../resources/shared/labels.ts';
-import { dnsLabel, dnsSubdomain, qualifiedName } from '../../resources/shared/names.ts';
+import { dnsLabel, dnsSubdomain, qualifiedName, validateAnnotations, validateLabels } from '../../resources/index.ts';
 import type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from '../../schema/object.ts';
 import { sameJson } from '../objects.ts';
 
