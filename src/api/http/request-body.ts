@@ -67,11 +67,12 @@ export class RequestBody {
   }
 
   #keep(chunk: Uint8Array): void {
+    if (chunk.byteLength === 0) return;
     const [whole] = this.#chunks;
-    if (this.#expectedBytes === undefined || chunk.byteLength >= this.#expectedBytes) {
-      if (chunk.byteLength > 0) this.#chunks.push(new Uint8Array(chunk));
-    } else if (whole) {
+    if (whole && this.#expectedBytes !== undefined) {
       whole.set(chunk, this.#receivedBytes - chunk.byteLength);
+    } else if (this.#expectedBytes === undefined || chunk.byteLength >= this.#expectedBytes) {
+      this.#chunks.push(new Uint8Array(chunk));
     } else {
       const all = new Uint8Array(this.#expectedBytes);
       all.set(chunk);
