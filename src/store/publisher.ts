@@ -69,8 +69,9 @@ export class Publisher {
   }
 
   /** Replays what the window holds after `after`, then goes on with what is published. */
-  subscribe(kind: StoredKind | undefined, after: number, listener: StoreListener): Subscription {
+  subscribe(kind: StoredKind | undefined, after: number, subscriber: StoreListener): Subscription {
     if (this.#closed) throw this.#closed;
+    const listener = after > this.#revision ? from(after + 1, subscriber) : subscriber;
     const past = this.#window.since(after);
     const listeners = this.#listeners.get(kind) ?? new Set();
     this.#listeners.set(kind, listeners);
@@ -166,3 +167,12 @@ export class Publisher {
     }
   }
 }
+
+/** A listener that is spared what comes before `revision`. */
+const from = (revision: number, listener: StoreListener): StoreListener => ({
+  event: (event) => {
+    if (event.revision >= revision) listener.event(event);
+  },
+  progress: (reached) => listener.progress?.(reached),
+  closed: (reason) => listener.closed(reason),
+});

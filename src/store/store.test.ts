@@ -194,6 +194,15 @@ test('a subscription replays the window, then goes on', async () => {
   assert.ok(all.closed[0] instanceof StoreClosedError);
 });
 
+test('a subscription from a revision to come begins after it', async () => {
+  const store = await openSampleStore();
+  const { listener, seen } = recorder();
+  store.subscribe(podKind, 2, listener);
+  for (let i = 0; i < 3; i++) await put(store, 'a', { payload: `${i}` });
+  assert.deepEqual(seen, ['update a@3']);
+  await store.close();
+});
+
 test('the window forgets by time and by bytes; older revisions are compacted', async () => {
   const clock = new ManualClock();
   const store = await openSampleStore({ clock, budget: { ...sampleBudget, watchWindowBytes: 40_000 } });

@@ -14,6 +14,8 @@ const contentOffset = blockHeaderBytes + recordHeaderBytes;
 /** SIMD code may read this far beyond a record. */
 const overshootBytes = 64;
 const slotLimit = 2 ** 24;
+/** The low bits of a handle: its slot. */
+const slotMask = slotLimit - 1;
 const generationLimit = 2 ** 28;
 const noSlot = 0xffffffff;
 
@@ -134,13 +136,13 @@ export class Arena {
 
   retain(handle: number): void {
     this.#address(handle);
-    this.#counts[handle % slotLimit]!++;
+    this.#counts[handle & slotMask]!++;
   }
 
   /** Gives up one hold; the last one frees the record. */
   release(handle: number): void {
     const address = this.#address(handle);
-    const slot = handle % slotLimit;
+    const slot = handle & slotMask;
     if (--this.#counts[slot]! > 0) return;
     this.#liveBytes -= this.#heap.sizeOf(address);
     this.#records--;
@@ -221,7 +223,7 @@ export class Arena {
   }
 
   #address(handle: number): number {
-    const slot = handle % slotLimit;
+    const slot = handle & slotMask;
     if (this.#handles[slot] !== handle || this.#counts[slot] === 0) throw new StaleHandleError(handle);
     return this.#addresses[slot]!;
   }
