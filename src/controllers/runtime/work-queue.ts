@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { type Clock, isReason, type Logger, type Timer } from '../../kernel/index.ts';
+import { type Clock, isReason, type Logger, StatusError, type Timer } from '../../kernel/index.ts';
 
 /** What a sync says about its key: nothing more to do, or look again (backing off, but within `withinMs`). */
 export type SyncResult = { again: false } | { again: true; withinMs: number };
@@ -17,6 +17,10 @@ export interface WorkQueueOptions {
   sync(key: string): Promise<SyncResult>;
   overflowed(): void;
 }
+
+/** A Status speaks for itself; anything else is a fault of ours, and its stack is wanted. */
+const describe = (error: unknown): string =>
+  error instanceof Error && !(error instanceof StatusError) ? (error.stack ?? error.message) : String(error);
 
 const firstBackoffMs = 5;
 const firstLookMs = 100;
@@ -86,7 +90,7 @@ export class WorkQueue {
       else this.#tries.delete(key);
     } catch (error) {
       const { log, name } = this.#options;
-      const facts = { controller: name, key, error: String(error) };
+      const facts = { controller: name, key, error: describe(error) };
       // Someone else was faster: the next look settles it.
       if (isReason(error, 'Conflict')) log.debug('sync raced', facts);
       else log.warn('sync failed', facts);
