@@ -477,6 +477,46 @@ const cases: Record<string, Case> = {
     await Promise.all([closed, idle.closed, busy.closed]);
   },
 
+  'a graceful close lets a stream end well': async (start) => {
+    for (const type of ['text/plain', 'application/json']) {
+      for (const silent of [false, true]) {
+        const begun = Promise.withResolvers<HttpResponse>();
+        const server = await start((_request, response) => {
+          response.begin(200, [['Content-Type', type]]);
+          if (!silent) response.write('a');
+          begun.resolve(response);
+        });
+        const client = await server.connect();
+        client.send('GET / HTTP/1.1\r\nHost: h\r\n\r\n');
+        const { headers } = await client.head();
+        assert.equal(headers.get('transfer-encoding'), 'chunked');
+        const closed = server.server.close(60_000);
+        const response = await begun.promise;
+        response.write('b');
+        response.end();
+        const chunks: string[] = [];
+        for (let chunk = await client.chunk(); chunk.length > 0; chunk = await client.chunk())
+          chunks.push(String(chunk));
+        assert.equal(chunks.join('').trim(), silent ? 'b' : 'ab');
+        await Promise.all([closed, client.closed]);
+      }
+    }
+  },
+
+  'a client that asks for it gets its connection closed': async (start) => {
+    await using server = await start((request, response) => {
+      if (request.path === '/send') return response.send(200, [], 'x');
+      response.begin(200, []);
+      response.write('x');
+      response.end();
+    });
+    for (const path of ['/send', '/stream']) {
+      const client = await server.connect();
+      assert.equal((await client.get(path, { Connection: 'close' })).body.toString(), 'x');
+      await client.closed;
+    }
+  },
+
   'a graceful close cuts what does not end in time': async (_start, adapter) => {
     const clock = new ManualClock();
     const arrived = Promise.withResolvers<void>();
