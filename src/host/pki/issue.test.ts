@@ -1,12 +1,13 @@
 // What we encode by hand, an independent library must read as it was meant.
 import 'reflect-metadata';
 import assert from 'node:assert/strict';
-import { KeyObject, X509Certificate, createPrivateKey, webcrypto } from 'node:crypto';
+import { X509Certificate, createPrivateKey, webcrypto } from 'node:crypto';
 import { before, describe, test } from 'node:test';
 import * as x509 from '@peculiar/x509';
 import fc from 'fast-check';
 import * as der from './der.ts';
-import { type Issuer, type Request, crossSign, issue } from './issue.ts';
+import { type Request, crossSign, issue } from './issue.ts';
+import { rsaSigner } from './test-support.ts';
 
 const validity = { notBeforeMs: Date.UTC(2026, 0, 1), notAfterMs: Date.UTC(2055, 5, 1) };
 const ca: Request = { commonName: 'a signer', use: 'ca', serial: 1, validity };
@@ -20,28 +21,6 @@ const peer: Request = {
 };
 
 before(() => x509.cryptoProvider.set(webcrypto));
-
-/** An issuer as MicroShift makes them: RSA 2048. */
-async function rsaIssuer(): Promise<Issuer> {
-  const algorithm = {
-    name: 'RSASSA-PKCS1-v1_5',
-    hash: 'SHA-256',
-    publicExponent: new Uint8Array([1, 0, 1]),
-    modulusLength: 2048,
-  };
-  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
-  const certificate = await x509.X509CertificateGenerator.createSelfSigned({
-    name: 'CN=rsa signer',
-    keys,
-    signingAlgorithm: algorithm,
-    extensions: [
-      new x509.BasicConstraintsExtension(true, undefined, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-    ],
-  });
-  const keyPem = KeyObject.from(keys.privateKey).export({ type: 'pkcs1', format: 'pem' }).toString();
-  return { certPem: certificate.toString('pem'), keyPem };
-}
 
 describe('certificates', () => {
   test('a peer’s: every field', async () => {
@@ -81,7 +60,7 @@ describe('certificates', () => {
   });
 
   test('an issuer may have an RSA key', async () => {
-    const authority = await rsaIssuer();
+    const authority = await rsaSigner('rsa signer', validity.notBeforeMs, validity.notAfterMs);
     const made = new X509Certificate((await issue(peer, authority)).certPem);
     const signer = new X509Certificate(authority.certPem);
     assert.ok(made.checkIssued(signer) && made.verify(signer.publicKey));
@@ -91,7 +70,10 @@ describe('certificates', () => {
   });
 
   test('a cross-signed CA has its own name and key and another’s signature', async () => {
-    for (const other of [await issue({ ...ca, commonName: 'other' }), await rsaIssuer()]) {
+    for (const other of [
+      await issue({ ...ca, commonName: 'other' }),
+      await rsaSigner('rsa signer', validity.notBeforeMs, validity.notAfterMs),
+    ]) {
       const authority = await issue(ca);
       const cross = new X509Certificate(await crossSign(authority.certPem, other, { serial: 7, validity }));
       const own = new X509Certificate(authority.certPem);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
-import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -9,6 +9,7 @@ import { parse } from 'yaml';
 import { ManualClock } from '../../kernel/clock.ts';
 import { type Pki, ensurePki, rotationDeadline, writeKubeconfigs } from './index.ts';
 import { bundles } from './plan.ts';
+import { rsaSigner } from './test-support.ts';
 
 const dayMs = 86_400_000;
 const options = {
@@ -205,6 +206,24 @@ describe('later boots', () => {
     const pki = await ensurePki(directory, { ...options, clock: clockNow() });
     await verifies(pki, pki.signer('kube-apiserver-localhost-signer').certPem, 'localhost');
   });
+});
+
+test('the RSA signers of a MicroShift stay, so that copied kubeconfigs go on working', async () => {
+  const directory = await temporary();
+  const nowMs = Date.now();
+  const [localhost, external] = ['kube-apiserver-localhost-signer', 'kube-apiserver-external-signer'] as const;
+  for (const name of [localhost, external]) {
+    const signer = await rsaSigner(name, nowMs - dayMs, nowMs + 3649 * dayMs);
+    await mkdir(join(directory, 'certs', name), { recursive: true });
+    await writeFile(join(directory, 'certs', name, 'ca.crt'), signer.certPem);
+    await writeFile(join(directory, 'certs', name, 'ca.key'), signer.keyPem);
+    await writeFile(join(directory, 'certs', name, 'serial.txt'), '0F\n');
+  }
+  const pki = await ensurePki(directory, { ...options, clock: new ManualClock(nowMs) });
+  assert.ok(!pki.created.includes(localhost) && !pki.created.includes(external));
+  for (const name of [localhost, external]) await verifies(pki, pki.signer(name).certPem, 'localhost');
+  assert.equal(await readFile(join(directory, 'certs', external, 'serial.txt'), 'utf8'), '10\n');
+  assert.equal(new X509Certificate(pki.certificate('kube-external-serving').certPem).serialNumber, '10');
 });
 
 test('the program must restart four months before a short certificate ends, a year before a long one', () => {
