@@ -7,6 +7,7 @@ import { type RootCaOptions, rootCaController } from './root-ca.ts';
 import type { Controller, ControllerEnv } from './runtime/index.ts';
 import { serviceCidrController } from './service-cidr.ts';
 import { serviceAccountController } from './service-account.ts';
+import { storageProtectionControllers } from './storage-protection.ts';
 
 export type { KubernetesServiceOptions } from './kubernetes-service.ts';
 export { type NamespacedResource, namespacedResources } from './namespace/index.ts';
@@ -28,6 +29,7 @@ export function startControllers(options: ControllersOptions): { stop(): Promise
     rootCaController(env('root-ca'), options.rootCa),
     kubernetesServiceController(env('kubernetes-service'), options.kubernetesService),
     clusterRoleAggregationController(env('cluster-role-aggregation')),
+    ...storageProtectionControllers(env),
     serviceCidrController(env('service-cidr')),
   ];
   return {
