@@ -28,7 +28,8 @@ export interface UwsResponse {
   tryEnd(chunk: Uint8Array, total: number): [boolean, boolean];
   getWriteOffset(): number;
   end(body?: Uint8Array | string, closeConnection?: boolean): UwsResponse;
-  endWithoutBody(reportedContentLength?: number, closeConnection?: boolean): UwsResponse;
+  /** States this Content-Length; `undefined` would be stated as a huge number. */
+  endWithoutBody(reportedContentLength: number, closeConnection: boolean): UwsResponse;
   close(): UwsResponse;
   cork(callback: () => void): UwsResponse;
   pause(): void;

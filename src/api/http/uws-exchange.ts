@@ -124,7 +124,7 @@ export class UwsExchange implements HttpRequest, HttpResponse {
     this.#corked(() => {
       this.#writeHead(status, headers);
       if (this.method === 'HEAD' || isBodiless(status)) {
-        const length = contentLength(headers) ?? (body === undefined ? body : Buffer.byteLength(body));
+        const length = contentLength(headers) ?? Buffer.byteLength(body ?? '');
         this.#res.endWithoutBody(isBodiless(status) ? 0 : length, this.#lastOnConnection);
       } else this.#res.end(body, this.#lastOnConnection);
     });
