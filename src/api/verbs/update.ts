@@ -161,7 +161,8 @@ async function replace(
     if (!options.dryRun) await finishDeletion(core, call, head, context);
     return { created: false, object };
   }
-  const allocation = await base.allocate?.(object, previous, context);
+  // Only the main resource allocates: what a subresource leaves alone is shared with `previous`, which is frozen.
+  const allocation = call.subresource === '' ? await base.allocate?.(object, previous, context) : undefined;
   return withAllocation(core, allocation, () => write(core, call, options, { head, previous, object }));
 }
 
