@@ -3,8 +3,10 @@ import { AuthenticationError } from './users.ts';
 
 /** The token of `Authorization: Bearer …`, undefined when there is none. */
 export function bearerToken(source: CredentialSource): string | undefined {
-  const [scheme, token] = source.header('authorization')?.trim().split(' ', 3) ?? [];
-  return scheme?.toLowerCase() === 'bearer' && token ? token : undefined;
+  const value = source.header('authorization')?.trim();
+  if (value === undefined || !/^bearer /i.test(value)) return undefined;
+  const end = value.indexOf(' ', 'bearer '.length);
+  return value.slice('bearer '.length, end < 0 ? undefined : end) || undefined;
 }
 
 const protocolPrefix = 'base64url.bearer.authorization.k8s.io.';

@@ -48,6 +48,8 @@ export interface TokenIdentity {
 interface Verified {
   claims: Claims;
   user: UserInfo;
+  /** The identity for the API server's own audiences, once asked for: every request but TokenReview asks for that. */
+  here?: TokenIdentity;
   /** Revision of the subjects at which the user was last found good. */
   revision: number;
 }
@@ -94,16 +96,23 @@ export class ServiceAccountTokens {
   identify(token: string, audiences: readonly string[] = this.apiAudiences): TokenIdentity | undefined {
     const verified = this.#verified.get(token) ?? this.#verify(token);
     if (!verified) return undefined;
-    const { claims, user } = verified;
-    const meantFor = listOf(claims.aud);
+    const isHere = audiences === this.apiAudiences;
+    const identity = (isHere && verified.here) || {
+      user: verified.user,
+      audiences: this.#commonAudiences(verified.claims, audiences),
+    };
+    if (isHere) verified.here = identity;
+    this.#checkStillGood(token, verified);
+    return identity;
+  }
+
+  #commonAudiences({ aud }: Claims, audiences: readonly string[]): readonly string[] {
+    const meantFor = listOf(aud);
     const all = meantFor.length > 0 ? meantFor : this.apiAudiences;
     const common = all.filter((audience) => audiences.includes(audience));
-    if (common.length === 0) {
-      const [has, wants] = [all, audiences].map((list) => `[${list.map((item) => JSON.stringify(item)).join(' ')}]`);
-      throw new AuthenticationError(`token audiences ${has} is invalid for the target audiences ${wants}`);
-    }
-    this.#checkStillGood(token, verified);
-    return { user, audiences: common };
+    if (common.length > 0) return common;
+    const [has, wants] = [all, audiences].map((list) => `[${list.map((item) => JSON.stringify(item)).join(' ')}]`);
+    throw new AuthenticationError(`token audiences ${has} is invalid for the target audiences ${wants}`);
   }
 
   #verify(token: string): Verified | undefined {
@@ -116,7 +125,7 @@ export class ServiceAccountTokens {
     const user = isBound(bound)
       ? boundUser(bound, claims.jti)
       : legacyUser(claims as Record<string, unknown>, token, this.#subjects);
-    const verified = { claims, user, revision: -1 };
+    const verified: Verified = { claims, user, revision: -1 };
     this.#checkStillGood(token, verified);
     this.#verified.set(token, verified);
     return verified;
