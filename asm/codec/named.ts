@@ -1,7 +1,7 @@
 // Scalars that are messages on the wire, read from protobuf. The results stand in variables until the next call.
 import { firstInvalid } from '../shared/utf8';
 import { skipSpace, skipValue, syntax, Expecting } from './lex';
-import { allocate, fail, Problem, withInput } from './state';
+import { allocate, fail, inputEnd, Problem, withInput } from './state';
 import { isCanonicalQuantity, quantityRoom } from './scalars';
 import { maxSeconds, minSeconds, zeroSeconds } from './time';
 import { number, readLength, readTag, readVarint, skipField, tag } from './wire';
@@ -87,10 +87,12 @@ export function readRaw(p: usize, end: usize, trusted: bool): bool {
 }
 
 function isJson(p: usize, end: usize): bool {
+  const outer = inputEnd;
   withInput(end);
   const q = skipValue(p, 0);
   if (!q) return false;
   const rest = skipSpace(q);
+  withInput(outer);
   return rest == end || syntax(rest, Expecting.afterTop) != 0;
 }
 

@@ -111,15 +111,20 @@ describe('JSON', () => {
     const { bytes: proto } = codec.fromJson(message, bytes(nested(495)), plain);
     assert.ok(text(codec.toJson(message, proto)).includes('{"not":{"not":{}}}'));
     assert.equal(hex(codec.fromProto(message, proto, plain).bytes), hex(proto));
+    const branched = nested(0).replace('{}}}]}}', `${'{"properties":{"a":'.repeat(495)}{}${'}}'.repeat(495)}}}]}}`);
+    const wide = codec.fromJson(message, bytes(branched), plain);
+    assert.deepEqual(wide.problems, []);
+    assert.equal(hex(codec.fromProto(message, wide.bytes, plain).bytes), hex(wide.bytes));
+    assert.ok(text(codec.toJson(message, wide.bytes)).includes('{"properties":{"a":{}}}'));
     assert.equal(failure(() => codec.fromJson(message, bytes(nested(496)), plain)).kind, 'depth');
     assert.equal(failure(() => codec.fromJson(message, bytes(nested(100_000)), plain)).kind, 'depth');
   });
 
-  test('a map with many keys in the worst order is sorted in no time', () => {
+  test('a map with many keys in the worst order does not take quadratic time', () => {
     const keys = Array.from({ length: 100_000 }, (_, i) => `"${(99_999 - i).toString().padStart(6, '0')}":""`);
     const began = performance.now();
     const { bytes: proto } = codec.fromJson('core/v1.ConfigMap', bytes(`{"data":{${keys.join(',')}}}`), plain);
-    assert.ok(performance.now() - began < 1_000);
+    assert.ok(performance.now() - began < 5_000);
     assert.ok(
       text(codec.toJson('core/v1.ConfigMap', proto)).startsWith('{"metadata":{},"data":{"000000":"","000001":""'),
     );

@@ -119,7 +119,7 @@ export class CodecInstance {
       ...(gvk.apiVersion ? [`,"apiVersion":${JSON.stringify(gvk.apiVersion)}`] : []),
     ];
     const text = Buffer.from(members.join('').replaceAll(/[<>&\u2028\u2029]/g, escapeHtml));
-    if (text.length > leadRoom) throw new RangeError('apiVersion and kind are too long');
+    if (text.length > leadRoom) throw new Error('apiVersion and kind are too long');
     if (this.#leadEnd + text.length > this.end) {
       this.#leads = new WeakMap();
       this.#leadEnd = this.#leadAt;
@@ -139,7 +139,7 @@ export class CodecInstance {
 
   #load(table: Uint8Array): Map<MessageName, number> {
     if (table.length > tableRoom)
-      throw new RangeError(`the schema table has ${table.length} bytes; there is room for ${tableRoom}`);
+      throw new Error(`the schema table has ${table.length} bytes; there is room for ${tableRoom}`);
     this.bytes.set(table, this.#tableAt);
     this.exports.init(this.#tableAt);
     return readDirectory(table);
