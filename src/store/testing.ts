@@ -5,6 +5,7 @@ import { CodecError } from '../schema/codec.ts';
 import type { KubeObject } from '../schema/object.ts';
 import { type StoreBudget, type StoreOptions, openStore } from './open.ts';
 import type { StoreCodec } from './records.ts';
+import { reserveMemory } from '../wasm/index.ts';
 import { memoryBackend } from './backends/memory.ts';
 import type { Entry, Store, StoredKind, WriteIntent } from './types.ts';
 
@@ -123,13 +124,15 @@ export const sampleBudget: StoreBudget = {
 export function openSampleStore(
   options: Partial<StoreOptions> & { backend?: StoreOptions['backend'] } = {},
 ): Promise<Store> {
+  const budget = options.budget ?? sampleBudget;
   return openStore({
     backend: memoryBackend(),
+    arena: { memory: reserveMemory(budget.cacheBytes), poison: true },
     kinds: sampleKinds,
     codec: sampleCodec,
     clock: new ManualClock(),
     log: silentLogger,
-    budget: sampleBudget,
+    budget,
     onFatal: (error) => {
       throw error;
     },

@@ -17,9 +17,10 @@ type Sqlite = typeof import('node:sqlite');
 type Database = import('node:sqlite').DatabaseSync;
 type Statement = import('node:sqlite').StatementSync;
 
-const pageBytes = 4096;
-/** Pages the log may hold before they are moved into the database. */
-const checkpointPages = 1000;
+/** Small pages: a change of one object writes a third to a half less than with 4 KiB. */
+const pageBytes = 1024;
+/** Pages the log may hold, about, before they are moved into the database. */
+const checkpointPages = 2000;
 const sqliteFull = 13;
 const schemaVersion = 1;
 
