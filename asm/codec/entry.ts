@@ -7,7 +7,7 @@ import { number, readLength, readTag, readVarint, skipField, tag, wireOf } from 
 export let entryKey: usize = 0;
 export let entryKeyLength: u32 = 0;
 export let entryNumber: u64 = 0;
-/** Where a value that has a length is. */
+/** Where a value that has a length is; 0 when the entry has none. */
 export let entryValue: usize = 0;
 export let entryLength: u32 = 0;
 

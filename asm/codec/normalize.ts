@@ -135,6 +135,8 @@ function nodeOfMap(p: usize, end: usize, kind: u32, message: usize, ofLists: boo
     if (!readEntry(from, from + load<u32>(span, 4), kind, ofLists)) return false;
     if (ofLists) {
       if (!nodeOfList(entryValue, entryValue + entryLength, 1, kind, message)) return false;
+    } else if (kind == Kind.bytes && !entryValue) {
+      setRef(0);
     } else if (!nodeOfValue(kind, message, entryNumber, entryValue, entryLength)) {
       return false;
     }

@@ -29,13 +29,14 @@ function two(p: usize): u32 {
 function readPlain(p: usize, length: u32, micro: bool, node: usize): bool {
   if (length != <u32>(micro ? 27 : 20)) return false;
   const century = two(p);
-  const year = century * 100 + two(p + 2);
+  const yearOfCentury = two(p + 2);
+  const year = century * 100 + yearOfCentury;
   const month = two(p + 5);
   const day = two(p + 8);
   const hour = two(p + 11);
   const minute = two(p + 14);
   const second = two(p + 17);
-  if (century > 99 || year > 9999 || hour > 23 || minute > 59 || second > 59) return false;
+  if (century > 99 || yearOfCentury > 99 || hour > 23 || minute > 59 || second > 59) return false;
   if (month - 1 > 11 || day - 1 >= daysIn(year, month)) return false;
   if (load<u8>(p + 4) != 0x2d || load<u8>(p + 7) != 0x2d || load<u8>(p + 10) != 0x54) return false;
   if (load<u8>(p + 13) != 0x3a || load<u8>(p + 16) != 0x3a || load<u8>(p + length - 1) != 0x5a) return false;

@@ -104,6 +104,20 @@ describe('JSON', () => {
     }
   });
 
+  test('a time is read digit by digit', () => {
+    const at = (time: string): Uint8Array => bytes(`{"metadata":{"creationTimestamp":"${time}"}}`);
+    const good = '1996-12-31T23:59:59Z';
+    assert.match(stored('core/v1.Pod', text(at(good))), /"creationTimestamp":"1996-12-31T23:59:59Z"/);
+    for (let i = 0; i < good.length; i++) {
+      for (const char of ['/', ':', ']', 'x', '9']) {
+        const damaged = at(good.slice(0, i) + char + good.slice(i + 1));
+        const outcome = (of: typeof codec): string =>
+          attempt(() => hex(of.fromJson('core/v1.Pod', damaged, plain).bytes));
+        assert.equal(outcome(codec), outcome(referenceCodec), `${char} at ${i}`);
+      }
+    }
+  });
+
   test('schemas nest up to a limit', () => {
     const nested = (depth: number): string =>
       `{"spec":{"versions":[{"schema":{"openAPIV3Schema":${'{"not":'.repeat(depth)}{}${'}'.repeat(depth)}}}]}}`;

@@ -126,12 +126,13 @@ function mapText(random: Random, value: TypeModel, budget: Budget, flaws: number
 }
 
 /**
- * Lists and bytes within maps are never null or empty here: protobuf has them come back as empty, as in Go, where the
- * reference has null.
+ * Lists and bytes within maps are never null here, nor lists empty: they come back from protobuf as empty, as in Go,
+ * where the reference has null.
  */
 function entryText(random: Random, value: TypeModel, budget: Budget, flaws: number, depth: number): string {
   if (value.kind === 'list') return `[${valueText(random, value.item, budget, flaws, depth)}]`;
-  if (value.kind !== 'bytes' && random.once(20)) return 'null';
+  if (value.kind === 'bytes') return bytesText(random);
+  if (random.once(20)) return 'null';
   return valueText(random, value, budget, flaws, depth);
 }
 
