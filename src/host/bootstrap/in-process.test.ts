@@ -92,7 +92,7 @@ after(async () => {
 
 /** Waits for what controllers do by themselves. */
 async function until<T>(look: () => Promise<T | undefined>): Promise<T> {
-  for (let turn = 0; turn < 20_000; turn++) {
+  for (const endMs = clock.monotonicMs() + 20_000; clock.monotonicMs() < endMs; ) {
     const found = await look();
     if (found !== undefined) return found;
     await new Promise((resolve) => setImmediate(resolve));
