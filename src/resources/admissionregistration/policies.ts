@@ -58,8 +58,7 @@ function* validateValidatingPolicy(o: ValidatingAdmissionPolicy): Iterable<Field
     if (one.messageExpression !== undefined && one.messageExpression !== '' && !one.messageExpression.trim()) {
       yield e.invalid([...path, 'messageExpression'], one.messageExpression, 'must be non-empty if specified');
     }
-    if (one.message?.includes('\n'))
-      yield e.invalid([...path, 'message'], one.message, 'message must not contain line breaks');
+    if (one.message?.includes('\n')) yield e.invalid([...path, 'message'], one.message, 'must not contain line breaks');
     if (one.expression?.includes('\n') && !one.message) {
       yield e.required([...path, 'message'], 'message must be specified if expression contains line breaks');
     }
@@ -99,7 +98,7 @@ function* validateCommon(spec: CommonSpec): Iterable<FieldError> {
     const path: FieldPath = ['spec', 'variables', i];
     if (!name.trim()) yield e.required([...path, 'name'], 'name is not specified');
     else if (!/^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name))
-      yield e.invalid([...path, 'name'], name, 'name is not a valid CEL identifier');
+      yield e.invalid([...path, 'name'], name, 'must be a valid CEL identifier');
     if (!expression?.trim()) yield e.required([...path, 'expression'], 'expression is not specified');
     if (names.has(name)) yield e.duplicate([...path, 'name'], name);
     names.add(name);
@@ -202,8 +201,7 @@ function* validateParamRef(reference: ParamRef, path: FieldPath): Iterable<Field
       yield e.forbidden([...path, 'selector'], 'name and selector are mutually exclusive');
     }
   } else if (!reference.selector) {
-    yield e.required([...path, 'name'], 'one of name or selector must be specified');
-    yield e.required([...path, 'selector'], 'one of name or selector must be specified');
+    yield e.required(path, 'one of name or selector must be specified');
   }
   yield* required(reference.parameterNotFoundAction, [...path, 'parameterNotFoundAction']);
   if (reference.parameterNotFoundAction) {
@@ -238,11 +236,19 @@ export const mutatingAdmissionPolicy = resource<MutatingAdmissionPolicy>(`${grou
         if (!applyConfiguration)
           yield e.required([...path, 'applyConfiguration'], 'must be specified when patchType is ApplyConfiguration');
         if (jsonPatch)
-          yield e.forbidden([...path, 'jsonPatch'], 'must not be specified when patchType is ApplyConfiguration');
+          yield e.invalid(
+            [...path, 'jsonPatch'],
+            '{jsonPatch}',
+            'must not be specified when patchType is ApplyConfiguration',
+          );
       } else if (patchType === 'JSONPatch') {
         if (!jsonPatch) yield e.required([...path, 'jsonPatch'], 'must be specified when patchType is JSONPatch');
         if (applyConfiguration)
-          yield e.forbidden([...path, 'applyConfiguration'], 'must not be specified when patchType is JSONPatch');
+          yield e.invalid(
+            [...path, 'applyConfiguration'],
+            '{applyConfiguration}',
+            'must not be specified when patchType is JSONPatch',
+          );
       } else yield* oneOf(patchType, ['ApplyConfiguration', 'JSONPatch'], [...path, 'patchType']);
     }
     yield* oneOf(spec.reinvocationPolicy, ['IfNeeded', 'Never'], ['spec', 'reinvocationPolicy']);

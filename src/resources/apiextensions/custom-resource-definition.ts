@@ -20,10 +20,10 @@ export const customResourceDefinition = resource<CustomResourceDefinition>(
       o.status = {};
       const stored = (o.spec?.versions ?? []).filter((version) => version.storage).map((version) => version.name ?? '');
       if (stored.length > 0) o.status.storedVersions = stored;
-      const finalizers = o.metadata.finalizers ?? [];
-      if (!finalizers.includes(cleanupFinalizer)) o.metadata.finalizers = [...finalizers, cleanupFinalizer];
+      addFinalizer(o);
     },
     prepareForUpdate(next) {
+      if (!next.metadata.deletionTimestamp) addFinalizer(next);
       const known = next.status?.storedVersions ?? [];
       const storage = (next.spec?.versions ?? []).find((version) => version.storage)?.name;
       if (storage && !known.includes(storage)) next.status = { ...next.status, storedVersions: [...known, storage] };
@@ -33,6 +33,12 @@ export const customResourceDefinition = resource<CustomResourceDefinition>(
     subresources: { status: statusSubresource<CustomResourceDefinition>({ keepMetadata: true }) },
   },
 );
+
+/** Upstream does this when the definition is deleted; from the start, no race can lose it. */
+function addFinalizer(o: CustomResourceDefinition): void {
+  const finalizers = o.metadata.finalizers ?? [];
+  if (!finalizers.includes(cleanupFinalizer)) o.metadata.finalizers = [...finalizers, cleanupFinalizer];
+}
 
 function defaultDefinition(o: CustomResourceDefinition): void {
   o.spec ??= {};
@@ -64,26 +70,44 @@ function* validate(o: CustomResourceDefinition): Iterable<FieldError> {
   yield* validateVersions(spec);
   yield* validateNames(spec);
   yield* validateConversion(spec);
+  yield* validateStoredVersions(o);
+}
+
+function* validateStoredVersions(o: CustomResourceDefinition): Iterable<FieldError> {
+  const path = ['status', 'storedVersions'];
+  const stored = o.status?.storedVersions ?? [];
+  const versions = o.spec?.versions ?? [];
+  if (stored.length === 0) yield e.invalid(path, null, 'must have at least one stored version');
+  for (const { name = '', storage } of versions) {
+    if (stored.length > 0 && storage && !stored.includes(name)) {
+      yield e.invalid(path, stored, `must have the storage version ${name}`);
+    }
+  }
+  for (const [i, name] of stored.entries()) {
+    if (versions.some((version) => version.name === name)) continue;
+    const detail = `missing from spec.versions; ${name} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${name} and removes ${name} from status.storedVersions`;
+    yield e.invalid([...path, i], name, detail);
+  }
 }
 
 function* validateVersions(spec: CustomResourceDefinitionSpec): Iterable<FieldError> {
   const versions = spec.versions ?? [];
-  const names = new Set<string>();
   for (const [i, version] of versions.entries()) {
     const name = version.name ?? '';
-    if (names.has(name)) yield e.invalid(['spec', 'versions'], versions, 'must contain unique version names');
-    names.add(name);
-    for (const message of dnsLabel1035(name)) {
-      const detail = `must be a valid DNS label: ${message}`;
-      yield e.invalid(['spec', 'versions', i, 'name'], name, detail);
-    }
-    if (!version.schema?.openAPIV3Schema) {
-      yield e.required(['spec', 'versions', i, 'schema', 'openAPIV3Schema'], 'schemas are required');
-    }
+    const messages = dnsLabel1035(name);
+    if (messages.length > 0) yield e.invalid(['spec', 'versions', i, 'name'], name, messages.join(','));
+    if (!version.schema?.openAPIV3Schema) yield e.required(['spec', 'versions', i, 'schema', 'openAPIV3Schema']);
+  }
+  if (new Set(versions.map((version) => version.name ?? '')).size < versions.length) {
+    yield e.invalid(['spec', 'versions'], versions, 'must contain unique version names');
   }
   const storage = versions.filter((version) => version.storage).length;
   if (storage !== 1) {
-    yield e.invalid(['spec', 'versions'], versions, 'must have exactly one version marked as storage version');
+    yield e.invalid(
+      ['spec', 'versions'],
+      versions.length > 0 ? versions : null,
+      'must have exactly one version marked as storage version',
+    );
   }
 }
 
@@ -96,7 +120,8 @@ function* validateNames(spec: CustomResourceDefinitionSpec): Iterable<FieldError
     const lower = field === 'kind' || field === 'listKind' ? value.toLowerCase() : value;
     const messages = value ? dnsLabel1035(lower) : [];
     if (messages.length > 0) {
-      const prefix = lower === value ? '' : 'may have mixed case, but should otherwise match: ';
+      const prefix =
+        field === 'plural' || field === 'singular' ? '' : 'may have mixed case, but should otherwise match: ';
       yield e.invalid(path, value, `${prefix}${messages.join(',')}`);
     }
   }

@@ -47,11 +47,17 @@ function* validate(o: APIService): Iterable<FieldError> {
   const group = spec.group ?? '';
   const wanted = `${version}.${group}`;
   if (o.metadata.name !== wanted) {
-    yield e.invalid(['metadata', 'name'], o.metadata.name, 'must be `spec.version+"."+spec.group`');
+    yield e.invalid(
+      ['metadata', 'name'],
+      o.metadata.name,
+      `must be \`spec.version+"."+spec.group\`: ${JSON.stringify(wanted)}`,
+    );
+  }
+  if (!group && version !== 'v1') {
+    yield e.required(['spec', 'group'], 'only v1 may have an empty group and it better be legacy kube');
   }
   if (group) yield* matches(dnsSubdomain, group, ['spec', 'group']);
-  if (!version) yield e.required(['spec', 'version']);
-  else yield* matches(dnsLabel1035, version, ['spec', 'version']);
+  yield* matches(dnsLabel1035, version, ['spec', 'version']);
   for (const [field, high] of [
     ['groupPriorityMinimum', 20_000],
     ['versionPriority', 1000],

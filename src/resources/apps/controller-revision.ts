@@ -1,3 +1,4 @@
+import { fieldError as e } from '../../kernel/status.ts';
 import { immutable, nonNegative } from '../shared/check.ts';
 import { ageColumn, nameColumn, resource } from '../shared/resource.ts';
 import type { ControllerRevision } from '../typings/apps.ts';
@@ -11,6 +12,7 @@ export const controllerRevision = resource<ControllerRevision>('apps/v1/controll
     ageColumn,
   ],
   *validate(o) {
+    if (!o.data) yield e.required(['data'], 'data is mandatory');
     yield* nonNegative(o.revision, ['revision']);
   },
   *validateUpdate(next, previous) {

@@ -3,7 +3,7 @@ import { defaultPodTemplate } from '../core/pod/defaults.ts';
 import { validatePodTemplate } from '../core/pod/validation.ts';
 import { podWarnings } from '../core/pod/warnings.ts';
 import { nodeSelectorCell } from '../shared/cells.ts';
-import { atMostHundredPercent, countOrPercent, immutable, nonNegative, oneOf, percentOf } from '../shared/check.ts';
+import { atMostHundredPercent, countOrPercent, immutable, nonNegative, percentOf } from '../shared/check.ts';
 import { semanticEqual } from '../shared/equal.ts';
 import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/resource.ts';
 import {
@@ -90,7 +90,7 @@ function annotate(o: DaemonSet, generation: number): void {
 }
 
 function* validateSpec(spec: DaemonSetSpec): Iterable<FieldError> {
-  yield* validateSelector(spec.selector, spec.template, 'daemonset');
+  yield* validateSelector(spec.selector, spec.template, 'daemonset', false);
   yield* validatePodTemplate(spec.template, ['spec', 'template']);
   yield* validateAlwaysRestarts(spec.template, 'DaemonSet', ['spec', 'template']);
   yield* nonNegative(spec.minReadySeconds, ['spec', 'minReadySeconds']);
@@ -98,7 +98,8 @@ function* validateSpec(spec: DaemonSetSpec): Iterable<FieldError> {
   const { type, rollingUpdate } = spec.updateStrategy ?? {};
   if (type === 'OnDelete') return;
   if (type !== 'RollingUpdate') {
-    yield* oneOf(type, ['OnDelete', 'RollingUpdate'], ['spec', 'updateStrategy', 'type'], false);
+    const value = { Type: type ?? '', RollingUpdate: rollingUpdate ?? null };
+    yield e.notSupported(['spec', 'updateStrategy'], value, ['RollingUpdate', 'OnDelete']);
     return;
   }
   yield* validateRollingUpdate(rollingUpdate ?? {});

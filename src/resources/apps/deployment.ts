@@ -2,7 +2,7 @@ import { type FieldError, type FieldPath, fieldError as e } from '../../kernel/s
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
 import { validatePodTemplate } from '../core/pod/validation.ts';
 import { podWarnings, workloadNameWarning } from '../core/pod/warnings.ts';
-import { atMostHundredPercent, countOrPercent, immutable, nonNegative, oneOf, percentOf } from '../shared/check.ts';
+import { atMostHundredPercent, countOrPercent, immutable, nonNegative, percentOf } from '../shared/check.ts';
 import { semanticEqual } from '../shared/equal.ts';
 import { selectorText } from '../shared/labels.ts';
 import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/resource.ts';
@@ -93,7 +93,8 @@ function* validateStrategy(spec: DeploymentSpec): Iterable<FieldError> {
     return;
   }
   if (type !== 'RollingUpdate') {
-    yield* oneOf(type, ['Recreate', 'RollingUpdate'], path, false);
+    const value = { Type: type ?? '', RollingUpdate: rollingUpdate ?? null };
+    yield e.notSupported(path, value, ['Recreate', 'RollingUpdate']);
     return;
   }
   const at = [...path, 'rollingUpdate'];

@@ -2,7 +2,8 @@ import { type FieldError, type FieldPath, fieldError as e } from '../../kernel/s
 import { defaultPodTemplate, roundResources } from '../core/pod/defaults.ts';
 import { validatePodTemplate } from '../core/pod/validation.ts';
 import { podWarnings } from '../core/pod/warnings.ts';
-import { atMostHundredPercent, countOrPercent, nonNegative, oneOf } from '../shared/check.ts';
+import { matches, nonNegative, oneOf } from '../shared/check.ts';
+import { validateClaimSpec } from '../core/volume-claim.ts';
 import { semanticEqual } from '../shared/equal.ts';
 import { dnsLabel } from '../shared/names.ts';
 import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/resource.ts';
@@ -13,6 +14,7 @@ import {
   validateAlwaysRestarts,
   validateSelector,
 } from '../shared/workload.ts';
+import type { PodTemplateSpec } from '../typings/core.ts';
 import type { StatefulSet, StatefulSetSpec, StatefulSetStatus } from '../typings/apps.ts';
 
 /** apps/v1 StatefulSet. */
@@ -30,7 +32,10 @@ export const statefulSet = resource<StatefulSet>('apps/v1/statefulsets', {
     defaultSpec(o.spec);
   },
   validateName: dnsLabel,
+  prepareForCreate: dropDisabled,
+  prepareForUpdate: dropDisabled,
   validate: (o) => validateSpec(o.spec ?? {}),
+  validateCreate,
   validateUpdate,
   *warnings(o) {
     yield* podWarnings(o.spec?.template?.spec ?? {}, ['spec', 'template', 'spec'], o.spec?.template?.metadata);
@@ -72,8 +77,38 @@ function defaultSpec(spec: StatefulSetSpec): void {
   }
 }
 
+/** `maxUnavailable` is behind a gate that is off. */
+function dropDisabled(o: StatefulSet): void {
+  delete o.spec?.updateStrategy?.rollingUpdate?.maxUnavailable;
+}
+
+/** The immutable parts are checked when they are made. */
+function* validateCreate(o: StatefulSet): Iterable<FieldError> {
+  const spec = o.spec ?? {};
+  for (const [i, claim] of (spec.volumeClaimTemplates ?? []).entries()) {
+    yield* validateClaimSpec(claim.spec ?? {}, ['spec', 'volumeClaimTemplates', i, 'spec']);
+  }
+  if (spec.serviceName) yield* matches(dnsLabel, spec.serviceName, ['spec', 'serviceName']);
+}
+
+/** The template as its pods will be: with a volume for each claim, without the names that the controller overwrites. */
+function podTemplate(spec: StatefulSetSpec): PodTemplateSpec {
+  const claims = (spec.volumeClaimTemplates ?? []).map((claim) => claim.metadata?.name ?? '');
+  const { subdomain: _, hostname: __, ...pod } = spec.template?.spec ?? {};
+  if (claims.length === 0) return { ...spec.template, spec: pod };
+  const volumes = [
+    ...claims.map((name) => ({ name, persistentVolumeClaim: { claimName: name } })),
+    ...(pod.volumes ?? []).filter((volume) => !claims.includes(volume.name ?? '')),
+  ];
+  return { ...spec.template, spec: { ...pod, volumes } };
+}
+
 function* validateSpec(spec: StatefulSetSpec): Iterable<FieldError> {
-  yield* oneOf(spec.podManagementPolicy, ['OrderedReady', 'Parallel'], ['spec', 'podManagementPolicy']);
+  const policy = spec.podManagementPolicy;
+  if (!policy) yield e.required(['spec', 'podManagementPolicy']);
+  else if (policy !== 'OrderedReady' && policy !== 'Parallel') {
+    yield e.invalid(['spec', 'podManagementPolicy'], policy, "must be 'OrderedReady' or 'Parallel'");
+  }
   yield* validateStrategy(spec);
   const retention = spec.persistentVolumeClaimRetentionPolicy ?? {};
   for (const field of ['whenDeleted', 'whenScaled'] as const) {
@@ -84,7 +119,7 @@ function* validateSpec(spec: StatefulSetSpec): Iterable<FieldError> {
   yield* nonNegative(spec.minReadySeconds, ['spec', 'minReadySeconds']);
   if (spec.ordinals) yield* nonNegative(spec.ordinals.start, ['spec', 'ordinals', 'start']);
   yield* validateSelector(spec.selector, spec.template, 'statefulset');
-  yield* validatePodTemplate(spec.template, ['spec', 'template']);
+  yield* validatePodTemplate(podTemplate(spec), ['spec', 'template']);
   yield* validateAlwaysRestarts(spec.template, 'StatefulSet', ['spec', 'template']);
 }
 
@@ -103,14 +138,13 @@ function* validateStrategy(spec: StatefulSetSpec): Iterable<FieldError> {
       break;
     case 'RollingUpdate':
       yield* nonNegative(rollingUpdate?.partition, [...path, 'rollingUpdate', 'partition']);
-      yield* countOrPercent(rollingUpdate?.maxUnavailable, [...path, 'rollingUpdate', 'maxUnavailable']);
-      yield* atMostHundredPercent(rollingUpdate?.maxUnavailable, [...path, 'rollingUpdate', 'maxUnavailable']);
-      if (rollingUpdate?.maxUnavailable === 0 || rollingUpdate?.maxUnavailable === '0%') {
-        yield e.invalid([...path, 'rollingUpdate', 'maxUnavailable'], rollingUpdate.maxUnavailable, 'cannot be 0');
-      }
       break;
     default:
-      yield e.invalid(path, spec.updateStrategy, "must be 'RollingUpdate' or 'OnDelete'");
+      yield e.invalid(
+        path,
+        { Type: type, RollingUpdate: rollingUpdate ?? null },
+        "must be 'RollingUpdate' or 'OnDelete'",
+      );
   }
 }
 

@@ -5,7 +5,7 @@ import { resource, statusSubresource } from '../shared/resource.ts';
 import type { HorizontalPodAutoscaler as V1 } from '../typings/autoscaling-v1.ts';
 import type { HorizontalPodAutoscaler as V2, MetricSpec, MetricStatus } from '../typings/autoscaling-v2.ts';
 import { autoscalerColumns, defaultAutoscaler } from './horizontal-pod-autoscaler.ts';
-import { validateAutoscaler } from './validation.ts';
+import { validateAutoscaler, validateTargetGroup } from './validation.ts';
 
 const metricsKey = 'autoscaling.alpha.kubernetes.io/metrics';
 const currentMetricsKey = 'autoscaling.alpha.kubernetes.io/current-metrics';
@@ -27,6 +27,8 @@ export const horizontalPodAutoscalerV1 = resource<V1>('autoscaling/v1/horizontal
     o.spec.minReplicas ??= 1;
   },
   validate: (o) => validateAutoscaler(toV2(o)),
+  validateCreate: (o) => validateTargetGroup(toV2(o)),
+  validateUpdate: (next, previous) => validateTargetGroup(toV2(next), toV2(previous)),
   subresources: { status: statusSubresource<V1>() },
 });
 

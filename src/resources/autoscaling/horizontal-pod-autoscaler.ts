@@ -1,7 +1,7 @@
 import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/resource.ts';
 import type { HorizontalPodAutoscaler, HPAScalingRules } from '../typings/autoscaling-v2.ts';
 import { targetsCell } from './targets-cell.ts';
-import { validateAutoscaler } from './validation.ts';
+import { validateAutoscaler, validateTargetGroup } from './validation.ts';
 
 /** Cells of both versions; v1 converts before it prints. */
 export const autoscalerColumns = [
@@ -28,6 +28,8 @@ export const horizontalPodAutoscaler = resource<HorizontalPodAutoscaler>('autosc
   columns: autoscalerColumns,
   default: defaultAutoscaler,
   validate: validateAutoscaler,
+  validateCreate: (o) => validateTargetGroup(o),
+  validateUpdate: validateTargetGroup,
   subresources: { status: statusSubresource<HorizontalPodAutoscaler>() },
 });
 

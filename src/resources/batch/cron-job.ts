@@ -6,7 +6,7 @@ import { formatSelector } from '../shared/labels.ts';
 import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/resource.ts';
 import type { CronJob, CronJobSpec } from '../typings/batch.ts';
 import { scheduleProblem } from './cron.ts';
-import { defaultJobSpec } from './job.ts';
+import { defaultJobParts } from './job.ts';
 import { validateJobSpec } from './job-validation.ts';
 
 /** batch/v1 CronJob. */
@@ -43,7 +43,7 @@ export const cronJob = resource<CronJob>('batch/v1/cronjobs', {
     spec.jobTemplate ??= {};
     const template = spec.jobTemplate;
     template.spec ??= {};
-    defaultJobSpec(template.spec);
+    defaultJobParts(template.spec);
   },
   *validate(o) {
     yield* validateSpec(o.spec ?? {});

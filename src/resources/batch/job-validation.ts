@@ -44,7 +44,7 @@ function* validateSelector(spec: JobSpec, path: FieldPath): Iterable<FieldError>
   if (!spec.selector) yield e.required([...path, 'selector']);
   yield* validateLabelSelector(spec.selector, [...path, 'selector']);
   const labels = spec.template?.metadata?.labels;
-  if (spec.selector && !matchesSelector(spec.selector, labels)) {
+  if (!spec.selector || !matchesSelector(spec.selector, labels)) {
     yield e.invalid(
       [...path, 'template', 'metadata', 'labels'],
       labels ?? null,
@@ -145,7 +145,8 @@ const invalidWithoutValue = (path: FieldPath, detail: string): FieldError => ({
 function* validateSuccessPolicy(spec: JobSpec, path: FieldPath): Iterable<FieldError> {
   if (!spec.successPolicy) return;
   if (spec.completionMode !== 'Indexed') {
-    yield e.invalid(path, spec.successPolicy, 'requires indexed completion mode');
+    const value = { Rules: spec.successPolicy.rules ?? [] };
+    yield e.invalid(path, value, 'requires indexed completion mode');
     return;
   }
   const rules = spec.successPolicy.rules ?? [];
@@ -159,12 +160,41 @@ function* validateSuccessPolicy(spec: JobSpec, path: FieldPath): Iterable<FieldE
     if (rule.succeededCount === undefined && rule.succeededIndexes === undefined) {
       yield e.required([...at, i], 'at least one of succeededCount or succeededIndexes must be specified');
     }
+    if (rule.succeededIndexes !== undefined) {
+      const problem = indexesProblem(rule.succeededIndexes, completions);
+      if (problem) {
+        const detail = `error parsing succeededIndexes: ${problem}`;
+        yield e.invalid([...at, i, 'succeededIndexes'], rule.succeededIndexes, detail);
+      }
+    }
     yield* nonNegative(rule.succeededCount, [...at, i, 'succeededCount']);
     if ((rule.succeededCount ?? 0) > completions) {
       const detail = `must be less than or equal to ${completions} (the number of specified completions)`;
       yield e.invalid([...at, i, 'succeededCount'], rule.succeededCount, detail);
     }
   }
+}
+
+/** What is wrong with `0-2,5`, for a Job of `completions` indexes. */
+function indexesProblem(text: string, completions: number): string | undefined {
+  if (!text) return undefined;
+  let last = -1;
+  for (const interval of text.split(',')) {
+    const limits = interval.split('-');
+    if (limits.length > 2) {
+      const rule = "violates the requirement that an index interval can have at most two parts separated by '-'";
+      return `the fragment ${JSON.stringify(interval)} ${rule}`;
+    }
+    for (const limit of limits) {
+      if (!/^[+-]?\d+$/.test(limit)) return `cannot convert string to integer for index: ${JSON.stringify(limit)}`;
+      if (Number(limit) >= completions) return `too large index: ${JSON.stringify(limit)}`;
+    }
+    const [first = 0, end = first] = limits.map(Number);
+    if (limits.length > 1 && first >= end) return `non-increasing order, previous: ${first}, current: ${end}`;
+    if (last >= first) return `non-increasing order, previous: ${last}, current: ${first}`;
+    last = end;
+  }
+  return undefined;
 }
 
 function* validateRestartPolicy(spec: JobSpec, path: FieldPath): Iterable<FieldError> {

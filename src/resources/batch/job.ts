@@ -1,5 +1,6 @@
 import type { FieldError } from '../../kernel/status.ts';
 import { podWarnings, workloadNameWarning } from '../core/pod/warnings.ts';
+import { semanticEqual } from '../shared/equal.ts';
 import { humanDuration } from '../shared/cells.ts';
 import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/resource.ts';
 import { containersColumn, imagesColumn, selectorColumn } from '../shared/workload.ts';
@@ -42,7 +43,7 @@ export const job = resource<Job>('batch/v1/jobs', {
   subresources: { status: statusSubresource<Job>({ validateUpdate: validateJobStatusUpdate }) },
 });
 
-export function defaultJobSpec(spec: JobSpec): void {
+function defaultJobSpec(spec: JobSpec): void {
   if (spec.completions === undefined && spec.parallelism === undefined) spec.completions = 1;
   spec.parallelism ??= 1;
   spec.backoffLimit ??= spec.backoffLimitPerIndex === undefined ? 6 : 2147483647;
@@ -50,6 +51,11 @@ export function defaultJobSpec(spec: JobSpec): void {
   spec.suspend ??= false;
   spec.manualSelector ??= false;
   spec.podReplacementPolicy ??= spec.podFailurePolicy ? 'Failed' : 'TerminatingOrFailed';
+  defaultJobParts(spec);
+}
+
+/** What a CronJob defaults of the Jobs it will make; the rest waits for the Job. */
+export function defaultJobParts(spec: JobSpec): void {
   for (const rule of spec.podFailurePolicy?.rules ?? []) {
     for (const pattern of rule.onPodConditions ?? []) pattern.status ||= 'True';
   }
@@ -66,12 +72,15 @@ function generateSelector(o: Job): void {
   spec.template ??= {};
   const template = spec.template;
   template.metadata ??= {};
+  // Labels taken over from the template get the generated ones too: upstream they are one map.
+  const ownLabels = semanticEqual(o.metadata.labels, template.metadata.labels);
   const labels = { ...template.metadata.labels };
   labels['job-name'] ??= name;
   labels['batch.kubernetes.io/job-name'] ??= name;
   labels['controller-uid'] ??= uid;
   labels['batch.kubernetes.io/controller-uid'] ??= uid;
   template.metadata.labels = labels;
+  if (ownLabels) o.metadata.labels = { ...labels };
   spec.selector ??= {};
   spec.selector.matchLabels = { ...spec.selector.matchLabels };
   spec.selector.matchLabels['batch.kubernetes.io/controller-uid'] ??= uid;

@@ -4,7 +4,7 @@ import type { HookContext, ObjectSubresource } from '../define.ts';
 import { humanDuration } from '../shared/cells.ts';
 import { matches } from '../shared/check.ts';
 import { semanticEqual } from '../shared/equal.ts';
-import { dnsLabel, dnsSubdomain, pathSegment, qualifiedName } from '../shared/names.ts';
+import { dnsSubdomain, pathSegment, qualifiedName } from '../shared/names.ts';
 import { ageColumn, nameColumn, objectVerbs, resource, statusSubresource } from '../shared/resource.ts';
 import type {
   CertificateSigningRequest as CSR,
@@ -125,7 +125,7 @@ export function* validateSignerName(name: string, path: FieldPath): Iterable<Fie
     yield e.invalid(path, domain, 'should be a domain with at least two segments separated by dots');
   }
   for (const label of rest.split('.')) {
-    for (const message of dnsLabel(label.toLowerCase()))
+    for (const message of dnsSubdomain(label.toLowerCase()))
       yield e.invalid(path, rest, `validating label "${label}": ${message}`);
   }
   if (name.length > 571) yield e.tooLong(path, 571);

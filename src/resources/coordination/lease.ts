@@ -1,5 +1,5 @@
 import { type FieldError, fieldError as e } from '../../kernel/status.ts';
-import { nonNegative, positive } from '../shared/check.ts';
+import { nonNegative } from '../shared/check.ts';
 import { semanticEqual } from '../shared/equal.ts';
 import { ageColumn, nameColumn, resource } from '../shared/resource.ts';
 import type { Lease } from '../typings/coordination.ts';
@@ -12,10 +12,11 @@ export const lease = resource<Lease>('coordination.k8s.io/v1/leases', {
   prepareForCreate: dropGated,
   prepareForUpdate: dropGated,
   *validate(o): Iterable<FieldError> {
-    const { leaseDurationSeconds, leaseTransitions, holderIdentity } = o.spec ?? {};
-    yield* positive(leaseDurationSeconds, ['spec', 'leaseDurationSeconds']);
+    const { leaseDurationSeconds, leaseTransitions } = o.spec ?? {};
+    if (leaseDurationSeconds !== undefined && leaseDurationSeconds <= 0) {
+      yield e.invalid(['spec', 'leaseDurationSeconds'], leaseDurationSeconds, 'must be greater than 0');
+    }
     yield* nonNegative(leaseTransitions, ['spec', 'leaseTransitions']);
-    if (holderIdentity === '') yield e.required(['spec', 'holderIdentity'], 'holderIdentity must not be empty');
   },
   isSoft: (next, previous) => previous !== undefined && semanticEqual(withoutRenewal(next), withoutRenewal(previous)),
 });

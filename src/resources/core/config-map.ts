@@ -35,7 +35,7 @@ function* validate(map: ConfigMap): Iterable<FieldError> {
     yield* matches(configMapKey, key, ['binaryData', { key }]);
     bytes += Buffer.byteLength(value, 'base64');
   }
-  if (bytes > limitBytes) yield e.tooLong([''], limitBytes);
+  if (bytes > limitBytes) yield e.tooLong([{ key: '' }], limitBytes);
 }
 
 interface Immutable {

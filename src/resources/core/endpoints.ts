@@ -20,6 +20,7 @@ export const endpoints = resource<Endpoints>('/v1/endpoints', {
   },
   validate,
   *warnings(o) {
+    yield 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice';
     for (const [i, subset] of (o.subsets ?? []).entries()) {
       for (const field of ['addresses', 'notReadyAddresses'] as const) {
         for (const [j, address] of (subset[field] ?? []).entries()) {
@@ -65,7 +66,10 @@ function* validateAddress(address: EndpointAddress, path: FieldPath): Iterable<F
 
 /** Traffic to these would leave the network or come back to the host. */
 export function* endpointAddressAllowed(address: string, path: FieldPath): Iterable<FieldError> {
-  if (parseSloppy(address) === undefined) return;
+  if (parseSloppy(address) === undefined) {
+    yield e.invalid(path, address, 'must be a valid IP address');
+    return;
+  }
   if (address === '0.0.0.0' || address === '::') yield e.invalid(path, address, `may not be unspecified (${address})`);
   if (address.startsWith('127.') || address === '::1') {
     yield e.invalid(path, address, 'may not be in the loopback range (127.0.0.0/8, ::1/128)');

@@ -38,7 +38,7 @@ export const event = resource<Event>('/v1/events', {
     type: (o) => o.type ?? '',
   },
   allowCreateOnUpdate: true,
-  validate: validateEvent,
+  validate: (o) => validateEvent(o, 'reportingComponent'),
   isSoft: () => true,
 });
 
@@ -63,24 +63,19 @@ function sourceCell(o: Event): string {
 }
 
 /** Rules of old for events without eventTime, the stricter ones of events.k8s.io for the others. */
-export function* validateEvent(o: Event): Iterable<FieldError> {
+export function* validateEvent(o: Event, controllerField: string): Iterable<FieldError> {
   const involved = o.involvedObject?.namespace ?? '';
-  if (involved ? involved !== o.metadata.namespace : o.metadata.namespace !== 'default') {
-    const wanted = 'does not match event.namespace';
-    if (involved || o.metadata.namespace !== 'kube-system') {
-      yield e.invalid(['involvedObject', 'namespace'], involved, wanted);
-    }
-  }
+  const own = o.metadata.namespace ?? '';
+  const matching = involved
+    ? Boolean(o.eventTime) || involved === own
+    : own === 'default' || (Boolean(o.eventTime) && own === 'kube-system');
+  if (!matching) yield e.invalid(['involvedObject', 'namespace'], involved, 'does not match event.namespace');
   if (!o.eventTime) return;
-  if (!o.reportingComponent) yield e.required(['reportingController']);
-  else yield* matches(qualifiedName, o.reportingComponent, ['reportingController']);
-  if (!o.reportingInstance) yield e.required(['reportingInstance']);
-  if ((o.reportingInstance ?? '').length > 128) {
-    yield e.invalid(['reportingInstance'], o.reportingInstance, 'can have at most 128 characters');
+  if (!o.reportingComponent) yield e.required([controllerField]);
+  yield* matches(qualifiedName, o.reportingComponent ?? '', [controllerField]);
+  for (const field of ['reportingInstance', 'action', 'reason'] as const) {
+    if (!o[field]) yield e.required([field]);
+    if ((o[field] ?? '').length > 128) yield e.invalid([field], '', 'can have at most 128 characters');
   }
-  if (!o.action) yield e.required(['action']);
-  if ((o.action ?? '').length > 128) yield e.invalid(['action'], o.action, 'can have at most 128 characters');
-  if (!o.reason) yield e.required(['reason']);
-  if ((o.reason ?? '').length > 128) yield e.invalid(['reason'], o.reason, 'can have at most 128 characters');
-  if ((o.message ?? '').length > 1024) yield e.invalid(['message'], o.message, 'can have at most 1024 characters');
+  if ((o.message ?? '').length > 1024) yield e.invalid(['message'], '', 'can have at most 1024 characters');
 }

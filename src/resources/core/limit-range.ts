@@ -69,7 +69,10 @@ function* validateShape(item: LimitRangeItem, type: string, at: FieldPath): Iter
     }
   }
   if (type === 'PersistentVolumeClaim' && !item.min?.['storage'] && !item.max?.['storage']) {
-    yield e.required(at, 'either minimum or maximum storage value is required, but neither was provided');
+    yield e.required(
+      [...at, 'limits'],
+      'either minimum or maximum storage value is required, but neither was provided',
+    );
   }
 }
 

@@ -118,7 +118,7 @@ function* validateTaints(o: Node): Iterable<FieldError> {
 function* validateStatusLists(status: NodeStatus | undefined): Iterable<FieldError> {
   for (const field of ['capacity', 'allocatable'] as const) {
     for (const [name, value] of Object.entries(status?.[field] ?? {})) {
-      yield* validateResourceQuantity(name, value, ['status', field, { key: name }]);
+      yield* validateResourceQuantity(name, value, ['status', field, name]);
     }
   }
 }

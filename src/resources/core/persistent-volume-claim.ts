@@ -1,8 +1,8 @@
 import { type FieldError, fieldError as e } from '../../kernel/status.ts';
 import { accessModesText } from '../shared/cells.ts';
-import { matches } from '../shared/check.ts';
+import { immutable, matches } from '../shared/check.ts';
 import { semanticEqual } from '../shared/equal.ts';
-import { qualifiedName } from '../shared/names.ts';
+import { immutableMessage, qualifiedName } from '../shared/names.ts';
 import { compareQuantities } from '../shared/quantity.ts';
 import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/resource.ts';
 import type { PersistentVolumeClaim, PersistentVolumeClaimSpec } from '../typings/core.ts';
@@ -56,9 +56,15 @@ export const persistentVolumeClaim = resource<PersistentVolumeClaim>('/v1/persis
   },
   prepareForCreate(o) {
     o.status = { phase: 'Pending' };
-    syncDataSources(o.spec ?? {});
+    o.spec ??= {};
+    dropDataSources(o.spec, {});
+    syncDataSources(o.spec);
   },
-  prepareForUpdate: (next) => syncDataSources(next.spec ?? {}),
+  prepareForUpdate(next, previous) {
+    next.spec ??= {};
+    dropDataSources(next.spec, previous.spec ?? {});
+    syncDataSources(next.spec);
+  },
   validate: (o) => validateClaimSpec(o.spec ?? {}, ['spec']),
   validateUpdate,
   subresources: {
@@ -66,11 +72,21 @@ export const persistentVolumeClaim = resource<PersistentVolumeClaim>('/v1/persis
   },
 });
 
+/** Before dataSourceRef, what could not be used was ignored; and references across namespaces are behind a gate. */
+function dropDataSources(spec: PersistentVolumeClaimSpec, before: PersistentVolumeClaimSpec): void {
+  if (spec.dataSourceRef?.namespace && !before.dataSourceRef) delete spec.dataSourceRef;
+  if (before.dataSource || before.dataSourceRef || spec.dataSourceRef || !spec.dataSource) return;
+  const { apiGroup, kind } = spec.dataSource;
+  const isClaim = kind === 'PersistentVolumeClaim' && !apiGroup;
+  const isSnapshot = kind === 'VolumeSnapshot' && apiGroup === 'snapshot.storage.k8s.io';
+  if (!isClaim && !isSnapshot) delete spec.dataSource;
+}
+
 /** `dataSource` and `dataSourceRef` say the same, unless the latter names another namespace. */
 function syncDataSources(spec: PersistentVolumeClaimSpec): void {
   const { dataSource, dataSourceRef } = spec;
   if (dataSource && !dataSourceRef) spec.dataSourceRef = { ...dataSource };
-  else if (dataSourceRef && !dataSource && dataSourceRef.namespace === undefined) {
+  else if (dataSourceRef && !dataSource && !dataSourceRef.namespace) {
     const { apiGroup, kind, name } = dataSourceRef;
     spec.dataSource = { ...(apiGroup !== undefined && { apiGroup }), kind: kind ?? '', name: name ?? '' };
   }
@@ -80,22 +96,23 @@ function* validateUpdate(next: PersistentVolumeClaim, previous: PersistentVolume
   const spec = next.spec ?? {};
   const before = previous.spec ?? {};
   const munged = { ...spec };
-  // The binder sets volumeName once; a bound claim may grow; the class may be filled in late.
-  if (!before.volumeName && spec.volumeName) munged.volumeName = '';
-  const bound = previous.status?.phase === 'Bound';
-  if (bound && spec.resources) {
-    munged.resources = {
-      ...spec.resources,
-      ...(before.resources?.requests && { requests: before.resources.requests }),
-    };
+  // The binder sets volumeName once; a bound claim may grow and change its class; the storage class may come late.
+  if (!before.volumeName) munged.volumeName = before.volumeName ?? '';
+  const [annotation, oldAnnotation] = [next, previous].map((o) => o.metadata.annotations?.[classAnnotation]);
+  if (annotation !== oldAnnotation) {
+    yield e.invalid(['metadata', 'annotations', { key: classAnnotation }], annotation ?? '', immutableMessage);
   }
-  if (before.storageClassName === undefined && before.volumeName === undefined) delete munged.storageClassName;
-  if (before.volumeAttributesClassName !== spec.volumeAttributesClassName) {
-    if (before.volumeAttributesClassName !== undefined && spec.volumeAttributesClassName === undefined) {
-      yield e.forbidden(['spec', 'volumeAttributesClassName'], 'update from non-nil value to nil is forbidden');
+  if (before.storageClassName === undefined && oldAnnotation === undefined) delete munged.storageClassName;
+  const size = spec.resources?.requests?.['storage'];
+  const oldSize = before.resources?.requests?.['storage'];
+  if (next.status?.phase === 'Bound') {
+    if (spec.resources?.requests) {
+      const requests = { ...spec.resources.requests, ...(oldSize !== undefined && { storage: oldSize }) };
+      munged.resources = { ...spec.resources, requests };
     }
-    if (before.volumeAttributesClassName === undefined) delete munged.volumeAttributesClassName;
-    else munged.volumeAttributesClassName = before.volumeAttributesClassName;
+    delete munged.volumeAttributesClassName;
+    const name = before.volumeAttributesClassName;
+    if (name !== undefined) munged.volumeAttributesClassName = name;
   }
   if (!sameSpec(munged, before)) {
     yield e.forbidden(
@@ -103,13 +120,22 @@ function* validateUpdate(next: PersistentVolumeClaim, previous: PersistentVolume
       'spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims',
     );
   }
-  const [size, oldSize] = [spec.resources?.requests?.['storage'], before.resources?.requests?.['storage']];
-  if (bound && compareQuantities(size, oldSize) < 0) {
-    const held = previous.status?.capacity?.['storage'];
-    if (compareQuantities(size, held) <= 0) {
-      yield e.forbidden(['spec', 'resources', 'requests', 'storage'], 'field can not be less than status.capacity');
-    }
+  const sizePath = ['spec', 'resources', 'requests', 'storage'];
+  if (compareQuantities(size, oldSize) < 0 && compareQuantities(size, previous.status?.capacity?.['storage']) <= 0) {
+    yield e.forbidden(sizePath, 'field can not be less than status.capacity');
   }
+  yield* immutable(spec.volumeMode, before.volumeMode, ['volumeMode']);
+  yield* validateAttributesClass(spec.volumeAttributesClassName, previous);
+}
+
+/** Once a class is applied there must be one. */
+function* validateAttributesClass(name: string | undefined, previous: PersistentVolumeClaim): Iterable<FieldError> {
+  if (name === previous.spec?.volumeAttributesClassName || name) return;
+  if (previous.status?.currentVolumeAttributesClassName === undefined) return;
+  yield e.forbidden(
+    ['spec', 'volumeAttributesClassName'],
+    `update to ${name === undefined ? 'nil' : 'empty string'} is forbidden when status.currentVolumeAttributesClassName is not nil`,
+  );
 }
 
 function sameSpec(a: PersistentVolumeClaimSpec, b: PersistentVolumeClaimSpec): boolean {

@@ -103,6 +103,7 @@ const sourceNames = (spec: PersistentVolumeSpec) => sources.filter((name) => spe
 
 function* validate(o: PersistentVolume): Iterable<FieldError> {
   const spec = o.spec ?? {};
+  if ((spec.accessModes ?? []).length === 0) yield e.required(['spec', 'accessModes']);
   yield* validateAccessModes(spec.accessModes, ['spec', 'accessModes']);
   yield* validateCapacity(spec);
   const reclaim = spec.persistentVolumeReclaimPolicy;
@@ -131,7 +132,8 @@ function* validateCapacity(spec: PersistentVolumeSpec): Iterable<FieldError> {
   const capacity = spec.capacity ?? {};
   const names = Object.keys(capacity);
   if (names.length === 0) yield e.required(['spec', 'capacity']);
-  if (!('storage' in capacity) || names.length > 1) yield e.notSupported(['spec', 'capacity'], capacity, ['storage']);
+  if (!('storage' in capacity) || names.length > 1)
+    yield e.notSupported(['spec', 'capacity'], spec.capacity ?? null, ['storage']);
   for (const name of names) yield* quantityPositive(capacity[name], ['spec', 'capacity', { key: name }]);
 }
 

@@ -78,7 +78,7 @@ function* validate(o: ReplicationController): Iterable<FieldError> {
   if (policy !== 'Always') {
     yield e.notSupported(['spec', 'template', 'spec', 'restartPolicy'], policy, ['Always']);
   }
-  if ((spec.replicas ?? 0) >= 0 && spec.template.spec?.activeDeadlineSeconds !== undefined) {
+  if (spec.template.spec?.activeDeadlineSeconds !== undefined) {
     yield e.forbidden(
       ['spec', 'template', 'spec', 'activeDeadlineSeconds'],
       'activeDeadlineSeconds in ReplicationController is not Supported',

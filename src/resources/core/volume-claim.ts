@@ -1,6 +1,7 @@
 // Rules of a claim's spec, in PersistentVolumeClaims, StatefulSets and ephemeral volumes.
 import { type FieldError, type FieldPath, fieldError as e } from '../../kernel/status.ts';
 import { matches, oneOf, quantityPositive } from '../shared/check.ts';
+import { semanticEqual } from '../shared/equal.ts';
 import { validateLabelSelector } from '../shared/labels.ts';
 import { dnsSubdomain } from '../shared/names.ts';
 import type { PersistentVolumeClaimSpec, TypedObjectReference } from '../typings/core.ts';
@@ -8,8 +9,11 @@ import type { PersistentVolumeClaimSpec, TypedObjectReference } from '../typings
 export const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 
 export function* validateClaimSpec(spec: PersistentVolumeClaimSpec, path: FieldPath): Iterable<FieldError> {
-  yield* validateAccessModes(spec.accessModes, [...path, 'accessModes']);
+  if ((spec.accessModes ?? []).length === 0) {
+    yield e.required([...path, 'accessModes'], 'at least 1 access mode is required');
+  }
   yield* validateLabelSelector(spec.selector, [...path, 'selector']);
+  yield* validateAccessModes(spec.accessModes, [...path, 'accessModes']);
   const storage = spec.resources?.requests?.['storage'];
   if (storage === undefined) yield e.required([...path, 'resources', { key: 'storage' }]);
   else yield* quantityPositive(storage, [...path, 'resources', { key: 'storage' }]);
@@ -23,6 +27,17 @@ export function* validateClaimSpec(spec: PersistentVolumeClaimSpec, path: FieldP
     const source = spec[field];
     if (source) yield* validateSource(source, [...path, field]);
   }
+  const { dataSource, dataSourceRef } = spec;
+  if (dataSource && dataSourceRef) {
+    const { namespace, ...rest } = dataSourceRef;
+    const detail = namespace
+      ? 'may not be specified when dataSourceRef.namespace is specified'
+      : 'must match dataSourceRef';
+    if (namespace || !semanticEqual({ ...dataSource }, rest)) {
+      const error = e.invalid(path, '', detail);
+      yield { ...error, message: `Invalid value: ${error.field}.dataSource: ${detail}` };
+    }
+  }
 }
 
 function* validateSource(source: TypedObjectReference, path: FieldPath): Iterable<FieldError> {
@@ -35,9 +50,9 @@ function* validateSource(source: TypedObjectReference, path: FieldPath): Iterabl
 }
 
 export function* validateAccessModes(modes: readonly string[] | undefined, path: FieldPath): Iterable<FieldError> {
-  if ((modes ?? []).length === 0) yield e.required(path, 'at least 1 access mode is required');
   for (const mode of modes ?? []) if (!accessModes.includes(mode)) yield e.notSupported(path, mode, accessModes);
-  if (modes?.includes('ReadWriteOncePod') && modes.length > 1) {
+  const others = (modes ?? []).some((mode) => mode !== 'ReadWriteOncePod' && accessModes.includes(mode));
+  if (modes?.includes('ReadWriteOncePod') && others) {
     yield e.forbidden(path, 'may not use ReadWriteOncePod with other access modes');
   }
 }

@@ -1,11 +1,11 @@
 import { type FieldError, type FieldPath, fieldError as e } from '../../kernel/status.ts';
 import { endpointAddressAllowed } from '../core/endpoints.ts';
 import { withMore } from '../shared/cells.ts';
-import { immutable, matches, oneOf, port } from '../shared/check.ts';
+import { immutable, matches, oneOf } from '../shared/check.ts';
 import { semanticEqual } from '../shared/equal.ts';
 import { familyOf, ipWarnings, validIP } from '../shared/ip.ts';
 import { validateLabels } from '../shared/labels.ts';
-import { dnsLabel, dnsSubdomain, qualifiedName } from '../shared/names.ts';
+import { dnsLabel, dnsSubdomain, labelValue, qualifiedName, type StringRule } from '../shared/names.ts';
 import { ageColumn, nameColumn, resource } from '../shared/resource.ts';
 import type { Endpoint, EndpointSlice } from '../typings/discovery.ts';
 
@@ -78,9 +78,13 @@ function* validateEndpoint(one: Endpoint, addressType: string, path: FieldPath):
       yield* matches(dnsSubdomain, address, at);
       continue;
     }
-    yield* validIP(address, at);
-    if (addressType === 'IPv4' && familyOf(address) !== 'IPv4') yield e.invalid(at, address, 'must be an IPv4 address');
-    if (addressType === 'IPv6' && familyOf(address) !== 'IPv6') yield e.invalid(at, address, 'must be an IPv6 address');
+    if (addressType !== 'IPv4' && addressType !== 'IPv6') continue;
+    const problems = [...validIP(address, at)];
+    yield* problems;
+    if (problems.length > 0) continue;
+    if (familyOf(address) !== addressType) {
+      yield e.invalid([...path, 'addresses'], address, `must be an ${addressType} address`);
+    }
     yield* endpointAddressAllowed(address, at);
   }
   if (one.nodeName !== undefined) yield* matches(dnsSubdomain, one.nodeName, [...path, 'nodeName']);
@@ -89,8 +93,22 @@ function* validateEndpoint(one: Endpoint, addressType: string, path: FieldPath):
   if (Object.keys(topology).length > 16)
     yield e.tooMany([...path, 'deprecatedTopology'], Object.keys(topology).length, 16);
   yield* validateLabels(topology, [...path, 'deprecatedTopology']);
-  const zones = one.hints?.forZones ?? [];
-  if (zones.length > 8) yield e.tooMany([...path, 'hints', 'forZones'], zones.length, 8);
+  yield* validateHints(one.hints?.forZones ?? [], labelValue, [...path, 'hints', 'forZones']);
+  yield* validateHints(one.hints?.forNodes ?? [], dnsSubdomain, [...path, 'hints', 'forNodes']);
+}
+
+const maxHints = 8;
+
+function* validateHints(hints: readonly { name?: string }[], rule: StringRule, path: FieldPath): Iterable<FieldError> {
+  if (hints.length > maxHints) {
+    yield e.tooMany(path, hints.length, maxHints);
+    return;
+  }
+  const names = hints.map((one) => one.name ?? '');
+  for (const [i, name] of names.entries()) {
+    if (names.indexOf(name) < i) yield e.duplicate([...path, i, 'name'], name);
+    yield* matches(rule, name, [...path, i, 'name']);
+  }
 }
 
 function* validatePorts(o: EndpointSlice): Iterable<FieldError> {
@@ -104,7 +122,6 @@ function* validatePorts(o: EndpointSlice): Iterable<FieldError> {
     if (names.has(name)) yield e.duplicate([...at, 'name'], name);
     names.add(name);
     yield* oneOf(one.protocol, ['SCTP', 'TCP', 'UDP'], [...at, 'protocol']);
-    if (one.port !== undefined) yield* port(one.port, [...at, 'port']);
     if (one.appProtocol !== undefined) yield* matches(qualifiedName, one.appProtocol, [...at, 'appProtocol']);
   }
 }

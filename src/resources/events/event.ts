@@ -3,6 +3,7 @@ import { type FieldError, fieldError as e } from '../../kernel/status.ts';
 import { event as coreEvent, eventColumns, validateEvent } from '../core/event.ts';
 import type { Column } from '../define.ts';
 import { immutable } from '../shared/check.ts';
+import { semanticEqual } from '../shared/equal.ts';
 import { resource } from '../shared/resource.ts';
 import type { Event as CoreEvent } from '../typings/core.ts';
 import type { Event } from '../typings/events.ts';
@@ -26,7 +27,7 @@ export const event = resource<Event>('events.k8s.io/v1/events', {
     type: (o) => o.type ?? '',
   },
   allowCreateOnUpdate: true,
-  validate: (o) => validateEvent(toCore(o)),
+  validate: (o) => validateEvent(toCore(o), 'reportingController'),
   validateCreate,
   validateUpdate,
   isSoft: () => true,
@@ -94,6 +95,6 @@ const fixed = [
 ] as const;
 
 function* validateUpdate(next: Event, previous: Event): Iterable<FieldError> {
-  yield* validateSeries(next);
+  if (!semanticEqual(next.series, previous.series)) yield* validateSeries(next);
   for (const [field, name] of fixed) yield* immutable(next[field], previous[field], [name]);
 }

@@ -1,5 +1,5 @@
 import { type FieldError, type FieldPath, fieldError as e } from '../../kernel/status.ts';
-import { matches, required, requiredMatch } from '../shared/check.ts';
+import { matches, required } from '../shared/check.ts';
 import { semanticEqual } from '../shared/equal.ts';
 import { dnsLabel, dnsSubdomain } from '../shared/names.ts';
 import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/resource.ts';
@@ -110,7 +110,9 @@ function* validate(o: FlowSchema): Iterable<FieldError> {
       yield e.notSupported(['spec', 'distinguisherMethod', 'type'], { Type: type }, known);
   }
   const level = spec.priorityLevelConfiguration?.name;
-  yield* requiredMatch(dnsSubdomain, level, ['spec', 'priorityLevelConfiguration', 'name']);
+  const levelPath = ['spec', 'priorityLevelConfiguration', 'name'];
+  if (!level) yield e.required(levelPath, 'must reference a priority level');
+  else yield* matches(dnsSubdomain, level, levelPath);
   for (const [i, rule] of (spec.rules ?? []).entries()) yield* validateRule(rule, ['spec', 'rules', i]);
 }
 

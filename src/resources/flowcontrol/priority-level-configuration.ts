@@ -1,5 +1,6 @@
 import { type FieldError, fieldError as e } from '../../kernel/status.ts';
-import { nonNegative, oneOf, positive } from '../shared/check.ts';
+import { nonNegative, oneOf } from '../shared/check.ts';
+import { semanticEqual } from '../shared/equal.ts';
 import { rangeMessage } from '../shared/names.ts';
 import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/resource.ts';
 import type { LimitedPriorityLevelConfiguration, PriorityLevelConfiguration } from '../typings/flowcontrol.ts';
@@ -54,14 +55,25 @@ function defaultLevel(o: PriorityLevelConfiguration): void {
   queue.queueLengthLimit ||= 50;
 }
 
+/** Gets what no other level takes. */
+const catchAll = {
+  type: 'Limited',
+  limited: { nominalConcurrencyShares: 5, lendablePercent: 0, limitResponse: { type: 'Reject' } },
+};
+
 function* validate(o: PriorityLevelConfiguration): Iterable<FieldError> {
   const spec = o.spec ?? {};
-  const exemptName = o.metadata.name === 'exempt';
-  if (exemptName && spec.type !== 'Exempt') {
-    yield e.invalid(['spec', 'type'], spec.type ?? '', "must be 'Exempt' if `name` is 'exempt'");
+  const name = o.metadata.name ?? '';
+  if ((name === 'exempt') !== (spec.type === 'Exempt')) {
+    yield e.invalid(['spec', 'type'], spec.type ?? '', "must be 'Exempt' if and only if `name` is 'exempt'");
   }
-  if (!exemptName && spec.type === 'Exempt') {
-    yield e.invalid(['spec', 'type'], spec.type, "must not be 'Exempt' if `name` is not 'exempt'");
+  const printed = { Type: spec.type ?? '', Limited: spec.limited ?? null, Exempt: spec.exempt ?? null };
+  if (name === 'exempt' && (spec.type !== 'Exempt' || spec.limited)) {
+    const detail = "spec of 'exempt' except the 'spec.exempt' field must equal the fixed value";
+    yield e.invalid(['spec'], printed, detail);
+  }
+  if (name === 'catch-all' && !semanticEqual(spec, catchAll)) {
+    yield e.invalid(['spec'], printed, "spec of 'catch-all' must equal the fixed value");
   }
   if (spec.type === 'Exempt') {
     if (spec.limited) {
@@ -101,7 +113,9 @@ function* validateLimited(limited: LimitedPriorityLevelConfiguration): Iterable<
     return;
   }
   for (const field of ['queueLengthLimit', 'queues', 'handSize'] as const) {
-    yield* positive(queue[field] ?? 0, at('limitResponse', 'queuing', field));
+    if ((queue[field] ?? 0) < 1) {
+      yield e.invalid(at('limitResponse', 'queuing', field), queue[field] ?? 0, 'must be positive');
+    }
   }
   if ((queue.queues ?? 0) > 10_000_000) {
     yield e.invalid(at('limitResponse', 'queuing', 'queues'), queue.queues, 'must not be greater than 10000000');

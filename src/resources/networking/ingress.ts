@@ -2,7 +2,7 @@ import { type FieldError, type FieldPath, fieldError as e } from '../../kernel/s
 import { loadBalancerAddresses, withMore } from '../shared/cells.ts';
 import { matches, port, required } from '../shared/check.ts';
 import { ipWarnings, parseSloppy, validIP } from '../shared/ip.ts';
-import { dnsLabel1035, dnsSubdomain, pathSegment, portName, wildcardDnsSubdomain } from '../shared/names.ts';
+import { dnsLabel, dnsSubdomain, pathSegment, portName, wildcardDnsSubdomain } from '../shared/names.ts';
 import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/resource.ts';
 import type { HTTPIngressPath, Ingress, IngressBackend, IngressRule, IngressSpec } from '../typings/networking.ts';
 
@@ -121,7 +121,7 @@ function* validateBackend(backend: IngressBackend, path: FieldPath): Iterable<Fi
   } else if (service) {
     const at = [...path, 'service'];
     if (!service.name) yield e.required([...at, 'name']);
-    else yield* matches(dnsLabel1035, service.name, [...at, 'name']);
+    else yield* matches(dnsLabel, service.name, [...at, 'name']);
     const { name, number } = service.port ?? {};
     if (name && number) yield e.invalid(path, '', 'cannot set both port name & port number');
     else if (name) yield* matches(portName, name, [...at, 'port', 'name']);

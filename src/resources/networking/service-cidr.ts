@@ -17,7 +17,7 @@ function* validate(o: ServiceCIDR): Iterable<FieldError> {
   const path = ['spec', 'cidrs'];
   if (cidrs.length === 0) yield e.required(path, 'at least one CIDR required');
   if (cidrs.length > 2) {
-    yield e.invalid(path, cidrs, 'may only hold up to 2 values');
+    yield e.invalid(path, { CIDRs: cidrs }, 'may only hold up to 2 values');
     return;
   }
   for (const [i, cidr] of cidrs.entries()) yield* validCanonicalCIDR(cidr, [...path, i]);
@@ -25,7 +25,7 @@ function* validate(o: ServiceCIDR): Iterable<FieldError> {
     yield e.invalid(
       path,
       cidrs,
-      'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/96',
+      'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64',
     );
   }
 }

@@ -30,7 +30,13 @@ export const podDisruptionBudget = resource<PodDisruptionBudget>('policy/v1/podd
 function* validate(o: PodDisruptionBudget): Iterable<FieldError> {
   const { minAvailable, maxUnavailable, selector, unhealthyPodEvictionPolicy } = o.spec ?? {};
   if (minAvailable !== undefined && maxUnavailable !== undefined) {
-    yield e.invalid(['spec'], o.spec, 'minAvailable and maxUnavailable cannot be both set');
+    const printed = {
+      MinAvailable: minAvailable,
+      Selector: selector ?? null,
+      MaxUnavailable: maxUnavailable,
+      UnhealthyPodEvictionPolicy: unhealthyPodEvictionPolicy ?? null,
+    };
+    yield e.invalid(['spec'], printed, 'minAvailable and maxUnavailable cannot be both set');
   }
   for (const [value, field] of [
     [minAvailable, 'minAvailable'],

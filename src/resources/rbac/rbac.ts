@@ -3,7 +3,7 @@ import { type FieldError, type FieldPath, fieldError as e } from '../../kernel/s
 import type { Column } from '../define.ts';
 import { immutable, matches, required } from '../shared/check.ts';
 import { isEmptySelector } from '../shared/labels.ts';
-import { dnsLabel, dnsSubdomain, pathSegment } from '../shared/names.ts';
+import { dnsSubdomain, pathSegment } from '../shared/names.ts';
 import { ageColumn, defaultColumns, nameColumn, resource } from '../shared/resource.ts';
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject } from '../typings/rbac.ts';
 
@@ -101,9 +101,7 @@ function* validateSubject(subject: Subject, namespaced: boolean, path: FieldPath
     case 'ServiceAccount':
       if (subject.name) yield* matches(dnsSubdomain, subject.name, [...path, 'name']);
       if (subject.apiGroup) yield e.notSupported([...path, 'apiGroup'], subject.apiGroup, ['']);
-      if (!subject.namespace) {
-        if (!namespaced) yield e.required([...path, 'namespace']);
-      } else yield* matches(dnsLabel, subject.namespace, [...path, 'namespace']);
+      if (!subject.namespace && !namespaced) yield e.required([...path, 'namespace']);
       break;
     case 'User':
     case 'Group':

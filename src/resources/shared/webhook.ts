@@ -36,7 +36,12 @@ function* validateUrl(text: string, path: FieldPath): Iterable<FieldError> {
     yield e.invalid(path, url.protocol.slice(0, -1), `'https' is the only allowed URL scheme${form}`);
   }
   if (!url.host) yield e.invalid(path, url.host, `host must be specified${form}`);
-  if (url.username || url.password) yield e.invalid(path, url.username, 'user information is not permitted in the URL');
+  if (url.username || url.password)
+    yield e.invalid(
+      path,
+      url.password ? `${url.username}:${url.password}` : url.username,
+      'user information is not permitted in the URL',
+    );
   if (url.hash) yield e.invalid(path, url.hash.slice(1), 'fragments are not permitted in the URL');
   if (url.search) yield e.invalid(path, url.search.slice(1), 'query parameters are not permitted in the URL');
 }

@@ -51,25 +51,23 @@ export function* validateSelector(
   selector: LabelSelector | undefined,
   template: PodTemplateSpec | undefined,
   kind: string,
-  path: FieldPath = ['spec'],
+  needed = true,
 ): Iterable<FieldError> {
-  if (!selector) {
-    yield e.required([...path, 'selector']);
-    return;
-  }
+  const path: FieldPath = ['spec'];
+  if (!selector && needed) yield e.required([...path, 'selector']);
   yield* validateLabelSelector(selector, [...path, 'selector']);
-  if (isEmptySelector(selector)) {
+  if (selector && isEmptySelector(selector)) {
     yield e.invalid([...path, 'selector'], selector, `empty selector is invalid for ${kind}`);
   } else yield* validateTemplateLabels(selector, template, path);
 }
 
 export function* validateTemplateLabels(
-  selector: LabelSelector,
+  selector: LabelSelector | undefined,
   template: PodTemplateSpec | undefined,
   path: FieldPath,
 ): Iterable<FieldError> {
   const labels = template?.metadata?.labels;
-  if (!matchesSelector(selector, labels)) {
+  if (!selector || !matchesSelector(selector, labels)) {
     yield e.invalid(
       [...path, 'template', 'metadata', 'labels'],
       labels ?? null,

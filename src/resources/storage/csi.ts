@@ -28,7 +28,11 @@ export const csiDriver = resource<CSIDriver>('storage.k8s.io/v1/csidrivers', {
     ageColumn,
   ],
   requiresResourceVersion: true,
-  generation: true,
+  // Counted from 0, unlike everywhere else.
+  prepareForUpdate(next, previous) {
+    if (semanticEqual(next.spec, previous.spec)) return;
+    next.metadata.generation = (previous.metadata.generation ?? 0) + 1;
+  },
   default(o) {
     o.spec ??= {};
     const spec = o.spec;
@@ -89,7 +93,7 @@ export const csiNode = resource<CSINode>('storage.k8s.io/v1/csinodes', {
     for (const old of previous.spec?.drivers ?? []) {
       const one = (next.spec?.drivers ?? []).find((driver) => driver.name === old.name);
       if (one && !semanticEqual({ ...one, allocatable: old.allocatable }, old)) {
-        yield e.invalid(['CSINode'], one, 'field is immutable');
+        yield e.invalid(['spec', 'drivers'], one, 'field is immutable');
       }
     }
   },
@@ -108,8 +112,9 @@ function* validateNode(o: CSINode): Iterable<FieldError> {
     names.add(driver.name ?? '');
     const keys = driver.topologyKeys ?? [];
     for (const [j, key] of keys.entries()) {
-      if (keys.indexOf(key) < j) yield e.duplicate([...path, 'topologyKeys'], key);
-      yield* matches(qualifiedName, key, [...path, 'topologyKeys']);
+      if (!key) yield e.required(path);
+      if (keys.indexOf(key) < j) yield e.duplicate(path, key);
+      yield* matches(qualifiedName, key, path);
     }
   }
 }

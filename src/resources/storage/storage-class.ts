@@ -1,6 +1,5 @@
-import { type FieldError, fieldError as e } from '../../kernel/status.ts';
+import { type FieldError, type FieldPath, fieldError as e } from '../../kernel/status.ts';
 import { immutable, matches, oneOf } from '../shared/check.ts';
-import { semanticEqual } from '../shared/equal.ts';
 import { qualifiedName } from '../shared/names.ts';
 import { ageColumn, resource } from '../shared/resource.ts';
 import type { StorageClass } from '../typings/storage.ts';
@@ -35,16 +34,9 @@ export const storageClass = resource<StorageClass>('storage.k8s.io/v1/storagecla
   },
   validate,
   *validateUpdate(next, previous) {
-    if (!semanticEqual(next.parameters, previous.parameters, 'parameters')) {
-      yield e.forbidden(['parameters'], 'updates to parameters are forbidden.');
+    for (const field of ['parameters', 'provisioner', 'reclaimPolicy', 'volumeBindingMode'] as const) {
+      yield* immutable(next[field], previous[field], [field]);
     }
-    if (next.provisioner !== previous.provisioner) {
-      yield e.forbidden(['provisioner'], 'updates to provisioner are forbidden.');
-    }
-    if (next.reclaimPolicy !== previous.reclaimPolicy) {
-      yield e.forbidden(['reclaimPolicy'], 'updates to reclaimPolicy are forbidden.');
-    }
-    yield* immutable(next.volumeBindingMode, previous.volumeBindingMode, ['volumeBindingMode']);
   },
 });
 
@@ -56,6 +48,27 @@ function* validate(o: StorageClass): Iterable<FieldError> {
   yield* validateParameters(o.parameters);
   if (o.reclaimPolicy !== undefined) yield* oneOf(o.reclaimPolicy, ['Delete', 'Retain'], ['reclaimPolicy']);
   yield* oneOf(o.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer'], ['volumeBindingMode']);
+  for (const [i, term] of (o.allowedTopologies ?? []).entries()) {
+    yield* validateTopology(term.matchLabelExpressions ?? [], ['allowedTopologies', i, 'matchLabelExpressions']);
+  }
+}
+
+function* validateTopology(
+  expressions: readonly { key?: string; values?: string[] }[],
+  path: FieldPath,
+): Iterable<FieldError> {
+  const keys = new Set<string>();
+  for (const [i, one] of expressions.entries()) {
+    const key = one.key ?? '';
+    const values = one.values ?? [];
+    if (values.length === 0) yield e.required([...path, i, 'values']);
+    for (const [j, value] of values.entries()) {
+      if (values.indexOf(value) < j) yield e.duplicate([...path, i, 'values', j], value);
+    }
+    yield* matches(qualifiedName, key, [...path, i, 'key']);
+    if (keys.has(key)) yield e.duplicate([...path, i, 'key'], key);
+    keys.add(key);
+  }
 }
 
 export function* validateParameters(parameters: Record<string, string> | undefined): Iterable<FieldError> {

@@ -333,9 +333,6 @@ function* validateLifecycle(container: Container, spec: PodSpec, at: FieldPath):
   const grace = spec.terminationGracePeriodSeconds;
   if (lifecycle.postStart) yield* validateHandler(lifecycle.postStart, grace, [...at, 'lifecycle', 'postStart']);
   if (lifecycle.preStop) yield* validateHandler(lifecycle.preStop, grace, [...at, 'lifecycle', 'preStop']);
-  if (lifecycle.stopSignal && !spec.os) {
-    yield e.forbidden([...at, 'lifecycle', 'stopSignal'], 'may not be set for containers with empty `spec.os.name`');
-  }
 }
 
 function* validateProbes(container: Container, at: FieldPath): Iterable<FieldError> {

@@ -26,7 +26,7 @@ export function* validatePodSecurity(spec: PodSpec, path: FieldPath): Iterable<F
     yield* oneOf(context.supplementalGroupsPolicy, ['Merge', 'Strict'], [...at, 'supplementalGroupsPolicy'], false);
   }
   if (context.seLinuxChangePolicy !== undefined) {
-    yield* oneOf(context.seLinuxChangePolicy, ['MountOption', 'Recursive'], [...at, 'seLinuxChangePolicy'], false);
+    yield* oneOf(context.seLinuxChangePolicy, ['Recursive'], [...at, 'seLinuxChangePolicy'], false);
   }
 }
 
@@ -80,7 +80,7 @@ function* validateAppArmor(profile: AppArmorProfile | undefined, path: FieldPath
   else if (!profileTypes.includes(profile.type)) yield e.notSupported([...path, 'type'], profile.type, profileTypes);
   else if (profile.type !== 'Localhost') {
     if (local !== undefined) yield e.invalid(at, local, 'can only be set when AppArmor type is Localhost');
-  } else if (!local?.trim()) yield e.required(at, 'must be set when AppArmor type is Localhost');
+  } else if (!local) yield e.required(at, 'must be set when AppArmor type is Localhost');
   else if (local !== local.trim()) yield e.invalid(at, local, 'must not be padded with whitespace');
   else if (local.length > 4095) yield e.tooLong(at, 4095);
 }

@@ -2,6 +2,7 @@
 import { type FieldPath, formatPath } from '../../../kernel/status.ts';
 import type { ObjectMeta } from '../../../schema/object.ts';
 import { dnsLabel } from '../../shared/names.ts';
+import { isQuantity, nanos } from '../../shared/quantity.ts';
 import type { PodSpec } from '../../typings/core.ts';
 
 /** Names that make surprising host names. `where` completes "this is used in …". */
@@ -19,7 +20,7 @@ const deprecatedVolumes: Readonly<Record<string, string>> = {
   awsElasticBlockStore: 'deprecated in v1.17',
   azureFile: 'deprecated in v1.21',
   vsphereVolume: 'deprecated in v1.19',
-  gitRepo: 'deprecated in v1.11',
+  gitRepo: 'deprecated in v1.11, and disabled by default in v1.33+',
   scaleIO: 'deprecated in v1.16, non-functional in v1.22+',
   flocker: 'deprecated in v1.22, non-functional in v1.25+',
   storageos: 'deprecated in v1.22, non-functional in v1.25+',
@@ -48,6 +49,7 @@ export function* podWarnings(spec: PodSpec, path: FieldPath, metadata: ObjectMet
   }
   yield* volumeWarnings(spec, path);
   yield* duplicateWarnings(spec, path);
+  yield* fractionalBytes(spec, path);
   for (const key of ['pod.alpha.kubernetes.io/init-containers', 'security.alpha.kubernetes.io/sysctls']) {
     if (metadata?.annotations?.[key] !== undefined) {
       yield `${formatPath(['metadata', 'annotations', { key }])}: non-functional in v1.11+`;
@@ -64,6 +66,21 @@ function* volumeWarnings(spec: PodSpec, path: FieldPath): Iterable<string> {
     for (const key of Object.keys(volume)) {
       const text = deprecatedVolumes[key];
       if (text) yield `${formatPath([...path, 'volumes', i, key])}: ${text}`;
+    }
+  }
+}
+
+function* fractionalBytes(spec: PodSpec, path: FieldPath): Iterable<string> {
+  for (const field of ['initContainers', 'containers'] as const) {
+    for (const [i, container] of (spec[field] ?? []).entries()) {
+      for (const list of ['limits', 'requests'] as const) {
+        for (const key of ['memory', 'ephemeral-storage']) {
+          const value = container.resources?.[list]?.[key];
+          if (value === undefined || !isQuantity(value) || nanos(value) % 1_000_000_000n === 0n) continue;
+          const at = formatPath([...path, field, i, 'resources', list, { key }]);
+          yield `${at}: fractional byte value ${JSON.stringify(value)} is invalid, must be an integer`;
+        }
+      }
     }
   }
 }

@@ -50,13 +50,13 @@ export class AddressPool {
   async take(service: Service, asked: string, fail: Fail): Promise<string> {
     const address = canonicalIP(asked);
     const network = this.#networks.find((one) => contains(one, address));
+    const own = this.#networks[0];
+    if (!network && this.dryRun && own) throw fail(outOfRange(address, own));
     if (!network) throw fail('the provided network does not match the current range');
     const { first, last } = usableBounds(network);
     const value = toNumber(address);
     if (value < first || value > last) {
-      throw fail(
-        `the provided IP (${address}) is not in the valid range. The range of valid IPs is ${networkText(network)}`,
-      );
+      throw fail(outOfRange(address, network));
     }
     if (this.dryRun) return address;
     if (!(await this.#create(service, address, network.family))) throw fail('provided IP is already allocated');
@@ -115,6 +115,9 @@ export class AddressPool {
     }
   }
 }
+
+const outOfRange = (address: string, network: Network): string =>
+  `the provided IP (${address}) is not in the valid range. The range of valid IPs is ${networkText(network)}`;
 
 /** A range without conditions is new: the controller has not looked at it yet, but nothing speaks against it. */
 const isReady = (cidr: ServiceCIDR): boolean =>

@@ -1,11 +1,11 @@
 import { loadBalancerAddresses, orNone } from '../../shared/cells.ts';
 import { ipWarnings } from '../../shared/ip.ts';
 import { formatLabels } from '../../shared/labels.ts';
-import { dnsLabel1035 } from '../../shared/names.ts';
+import { dnsLabel } from '../../shared/names.ts';
 import { ageColumn, nameColumn, proxy, resource, statusSubresource } from '../../shared/resource.ts';
 import type { Service, ServicePort } from '../../typings/core.ts';
 import { allocate, releaseAll } from './allocate.ts';
-import { defaultService } from './defaults.ts';
+import { defaultService, isHeadless, needsClusterIP } from './defaults.ts';
 import { prepareForCreate, prepareForUpdate } from './strategy.ts';
 import { validateLoadBalancerStatus, validateService, validateServiceUpdate } from './validation.ts';
 
@@ -29,16 +29,10 @@ export const service = resource<Service>('/v1/services', {
   default: defaultService,
   prepareForCreate,
   prepareForUpdate,
-  validateName: dnsLabel1035,
+  validateName: dnsLabel,
   validate: validateService,
   validateUpdate: validateServiceUpdate,
-  *warnings(o) {
-    for (const [i, ip] of (o.spec?.externalIPs ?? []).entries()) yield* ipWarnings(ip, ['spec', 'externalIPs', i]);
-    if (o.spec?.type === 'ExternalName' && (o.spec.externalIPs ?? []).length > 0) {
-      yield 'spec.externalIPs is ignored when spec.type is "ExternalName"';
-    }
-    if (o.spec?.loadBalancerIP) yield* ipWarnings(o.spec.loadBalancerIP, ['spec', 'loadBalancerIP']);
-  },
+  warnings: serviceWarnings,
   allocate,
   afterDelete: releaseAll,
   subresources: {
@@ -46,6 +40,39 @@ export const service = resource<Service>('/v1/services', {
     proxy: proxy('ServiceProxyOptions'),
   },
 });
+
+const oldHints = 'service.kubernetes.io/topology-aware-hints';
+
+function* serviceWarnings(o: Service): Iterable<string> {
+  const spec = o.spec ?? {};
+  const external = spec.externalIPs ?? [];
+  if (o.metadata.annotations?.[oldHints] !== undefined) {
+    yield `annotation ${oldHints} is deprecated, please use service.kubernetes.io/topology-mode instead`;
+  }
+  const headless = needsClusterIP(spec) && isHeadless(spec);
+  if (needsClusterIP(spec) && !headless) {
+    for (const [i, ip] of (spec.clusterIPs ?? []).entries()) yield* ipWarnings(ip, ['spec', 'clusterIPs', i]);
+  }
+  if (headless) {
+    if (spec.loadBalancerIP) yield 'spec.loadBalancerIP is ignored for headless services';
+    if (external.length > 0) yield 'spec.externalIPs is ignored for headless services';
+    if (spec.sessionAffinity !== 'None') yield 'spec.SessionAffinity is ignored for headless services';
+  }
+  for (const [i, ip] of external.entries()) yield* ipWarnings(ip, ['spec', 'externalIPs', i]);
+  if (external.length > 0 && !headless && spec.type !== 'ExternalName') {
+    yield 'spec.externalIPs is deprecated and may no longer be implemented in some clusters';
+  }
+  if (spec.loadBalancerIP) yield* ipWarnings(spec.loadBalancerIP, ['spec', 'loadBalancerIP']);
+  if (spec.type === 'ExternalName' && external.length > 0) {
+    yield 'spec.externalIPs is ignored when spec.type is "ExternalName"';
+  }
+  if (spec.type !== 'ExternalName' && spec.externalName) {
+    yield 'spec.externalName is ignored when spec.type is not "ExternalName"';
+  }
+  if (spec.trafficDistribution === 'PreferClose') {
+    yield 'spec.trafficDistribution: "PreferClose" is deprecated; use "PreferSameZone"';
+  }
+}
 
 const portCell = ({ port, nodePort, protocol }: ServicePort): string =>
   nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`;
