@@ -16,6 +16,8 @@ export class Exchange {
   readonly info: RequestInfo;
   readonly auditId: string;
   user: UserInfo = anonymous;
+  /** Authenticated and authorized. */
+  admitted = false;
   /** Flow schema and priority level, once the user is known. */
   flow: Headers = [];
   /** A chunked answer, a WebSocket or a handler of its own has taken over the response. */

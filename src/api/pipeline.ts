@@ -45,6 +45,7 @@ export function createPipeline(parts: PipelineParts): HttpHandler {
     if (!leave) return sendText(exchange, 429, tooManyRequests, [['Retry-After', '1']]);
     try {
       requireAccess(core.authorizer, attributesOf(exchange, exchange.user));
+      exchange.admitted = true;
       await (info.isResource ? dispatch(core, exchange) : servePath(parts.paths, exchange));
     } finally {
       leave();

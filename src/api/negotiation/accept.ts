@@ -27,6 +27,8 @@ export interface Offer {
   table: boolean;
   partial: boolean;
   protobuf: boolean;
+  /** The endpoint lists, and so can be watched. */
+  list?: boolean;
 }
 
 interface Clause {
@@ -120,8 +122,24 @@ function wantsPretty(query: URLSearchParams, userAgent: string): boolean {
 
 const acceptedTypes = (offer: Offer): string[] => typesOf(offer).map((media) => contentTypeOf[media]);
 
+const streamedTypes = (offer: Offer): string[] =>
+  acceptedTypes(offer)
+    .filter((type) => type !== contentTypeOf.yaml)
+    .map((type) => `${type};stream=watch`);
+
+/** Upstream's router looks first, at bare types only, and has words of its own. */
+function checkRoute(accept: string, offer: Offer): void {
+  const types = acceptedTypes(offer);
+  const bare = accept.split(',').map((range) => range.split(';', 1)[0]!.trim());
+  if (bare.some((type) => type === '*/*' || types.includes(type))) return;
+  const available = offer.list ? [...types, ...streamedTypes(offer)] : types;
+  const text = `406: Not Acceptable\n\nAvailable representations: ${available.join(', ')}`;
+  throw new StatusError('NotAcceptable', text, {});
+}
+
 /** Chooses the form of an answer. Throws NotAcceptable. */
 export function negotiate(accept: string | undefined, query: URLSearchParams, userAgent: string, offer: Offer): Output {
+  if (accept) checkRoute(accept, offer);
   const output = accept ? choose(accept, offer) : ({ media: 'json', pretty: false } satisfies Output);
   if (!output) throw apiError.notAcceptable(acceptedTypes(offer));
   return output.media === 'json' && !output.pretty && wantsPretty(query, userAgent)
@@ -133,8 +151,7 @@ export function negotiate(accept: string | undefined, query: URLSearchParams, us
 export function negotiateStream(accept: string | undefined, offer: Offer): Output {
   const output = accept ? choose(accept, offer) : ({ media: 'json', pretty: false } satisfies Output);
   if (output && output.media !== 'yaml') return output;
-  const streams = acceptedTypes(offer).filter((type) => type !== contentTypeOf.yaml);
-  throw apiError.notAcceptable(streams.map((type) => `${type};stream=watch`));
+  throw apiError.notAcceptable(streamedTypes(offer));
 }
 
 /** Errors answer in the plain form of what the client accepts; JSON when nothing fits. */

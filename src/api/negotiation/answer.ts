@@ -45,7 +45,7 @@ function send(exchange: Exchange, status: number, body: Uint8Array, output: Outp
   } else if (output.media === 'protobuf') {
     exchange.send(status, type, body, extra);
   } else if (output.pretty) {
-    exchange.send(status, type, `${prettyJson(fromUtf8(body))}\n`, extra);
+    exchange.send(status, type, prettyJson(fromUtf8(body)), extra);
   } else {
     exchange.send(status, type, concat([body, newline]), extra);
   }
@@ -72,6 +72,9 @@ export function sendError(core: Core, exchange: Exchange, error: unknown): void 
   const accept = exchange.request.header('accept');
   const output = negotiateError(accept, exchange.query, exchange.userAgent);
   const retryAfter = (status['details'] as { retryAfterSeconds?: number } | undefined)?.retryAfterSeconds;
-  const extra: Headers = retryAfter ? [['Retry-After', String(retryAfter)]] : [];
+  const extra: Headers = [
+    ...(retryAfter ? ([['Retry-After', String(retryAfter)]] as const) : []),
+    ...(exchange.admitted ? [] : ([['X-Content-Type-Options', 'nosniff']] as const)),
+  ];
   send(exchange, status.code, plain(statusSource(core, status), output), output, extra);
 }

@@ -13,7 +13,7 @@ import type { Core } from '../core.ts';
 import { decodeObject, type Gvk } from '../objects.ts';
 import type { Media } from './accept.ts';
 import { fromUtf8, utf8 } from './wire.ts';
-import { parseYaml } from './yaml.ts';
+import { parseYaml, yamlErrors } from './yaml.ts';
 
 export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
 
@@ -53,9 +53,9 @@ export async function decodeBody<T extends KubeObject>(
   media: Media,
   rules: BodyRules,
 ): Promise<T> {
-  const { decoded, complaints } = await decodeRaw(core, body, media, rules);
-  checkKind(decoded, rules);
-  checkFields(complaints, rules);
+  const { decoded, yaml, complaints } = await decodeRaw(core, body, media, rules);
+  checkKind(core, decoded, rules);
+  checkFields(yaml, complaints, rules);
   return decodeObject<T>(core.codec, rules.message, decoded.bytes, rules.gvk);
 }
 
@@ -64,16 +64,16 @@ async function decodeRaw(
   body: Uint8Array,
   media: Media,
   rules: BodyRules,
-): Promise<{ decoded: Decoded; complaints: string[] }> {
+): Promise<{ decoded: Decoded; yaml: string[]; complaints: string[] }> {
   const options = { defaults: true, gvk: rules.gvk };
   if (media === 'protobuf') {
     const { apiVersion, kind, message } = open(body, rules);
     const decoded = guard(body, rules, () => core.codec.fromProto(rules.message, message, options));
-    return { decoded: { ...decoded, apiVersion, kind }, complaints: [] };
+    return { decoded: { ...decoded, apiVersion, kind }, yaml: [], complaints: [] };
   }
   const json = media === 'yaml' ? await yamlToJson(body, rules) : { bytes: body, complaints: [] };
   const decoded = guard(body, rules, () => core.codec.fromJson(rules.message, json.bytes, options));
-  return { decoded, complaints: [...json.complaints, ...decoded.problems.map(problemText)] };
+  return { decoded, yaml: json.complaints, complaints: decoded.problems.map(problemText) };
 }
 
 function unrecognised(body: Uint8Array, rules: BodyRules, text: string): Error {
@@ -98,9 +98,18 @@ function guard(body: Uint8Array, rules: BodyRules, decode: () => Decoded): Decod
     if (error.kind === 'syntax' || error.kind === 'utf8') {
       throw unrecognised(body, rules, `couldn't get version/kind; json parse error: ${error.message}`);
     }
+    const notAnObject = /^json: cannot unmarshal (\w+) into Go value of type \S+$/.exec(error.message);
+    if (notAnObject) {
+      const text = `json: cannot unmarshal ${notAnObject[1]} into Go value of type ${typeMetaType}`;
+      throw unrecognised(body, rules, `couldn't get version/kind; json parse error: ${text}`);
+    }
     throw handledAs(rules.gvk, rules.gvk, error.message);
   }
 }
+
+/** What Go reads apiVersion and kind into, as it prints the type. */
+const typeMetaType =
+  'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
 
 /** Duplicate keys of YAML are reported in the words of its parser. */
 async function yamlToJson(body: Uint8Array, rules: BodyRules): Promise<{ bytes: Uint8Array; complaints: string[] }> {
@@ -108,30 +117,41 @@ async function yamlToJson(body: Uint8Array, rules: BodyRules): Promise<{ bytes: 
     const { value, duplicates } = await parseYaml(fromUtf8(body));
     return { bytes: utf8(JSON.stringify(value ?? null)), complaints: duplicates };
   } catch (error) {
-    throw unrecognised(body, rules, `couldn't get version/kind; json parse error: yaml: ${(error as Error).message}`);
+    throw unrecognised(body, rules, (error as Error).message);
   }
 }
 
-function checkKind(decoded: Decoded, rules: BodyRules): void {
-  const found = { apiVersion: decoded.apiVersion || rules.gvk.apiVersion, kind: decoded.kind || rules.gvk.kind };
-  if (found.kind !== rules.gvk.kind) {
-    throw handledAs(
-      found,
-      rules.gvk,
-      `no kind "${found.kind}" of version "${found.apiVersion}" can be converted to ${rules.gvk.kind}`,
-    );
+/** Where upstream's scheme stands; it is in its messages. */
+const schemeName = 'pkg/api/legacyscheme/scheme.go:30';
+
+export const unregistered = ({ apiVersion, kind }: Gvk): string =>
+  `no kind "${kind}" is registered for version "${apiVersion}" in scheme "${schemeName}"`;
+
+function checkKind(core: Core, decoded: Decoded, rules: BodyRules): void {
+  const { gvk } = rules;
+  const found = { apiVersion: decoded.apiVersion || gvk.apiVersion, kind: decoded.kind || gvk.kind };
+  if (rules.anyVersion && found.kind === gvk.kind) return;
+  if (found.kind === gvk.kind && found.apiVersion === gvk.apiVersion) return;
+  if (!core.registry.hasKind(found)) throw handledAs(found, gvk, unregistered(found));
+  if (found.kind !== gvk.kind) {
+    const from = `${versionOf(found.apiVersion)}.${found.kind}`;
+    throw handledAs(found, gvk, `converting (${from}) to (${internalPackage(gvk)}.${gvk.kind}): unknown conversion`);
   }
-  if (found.apiVersion !== rules.gvk.apiVersion && !rules.anyVersion) {
-    throw apiError.badRequest(
-      `the API version in the data (${found.apiVersion}) does not match the expected API version (${rules.gvk.apiVersion})`,
-    );
-  }
+  throw apiError.badRequest(
+    `the API version in the data (${found.apiVersion}) does not match the expected API version (${gvk.apiVersion})`,
+  );
 }
 
-function checkFields(complaints: readonly string[], rules: BodyRules): void {
-  if (complaints.length === 0 || rules.fieldValidation === 'Ignore') return;
+/** Go package of the internal type. */
+const internalPackage = ({ apiVersion }: Gvk): string =>
+  apiVersion.includes('/') ? apiVersion.split(/[./]/, 1)[0]! : 'core';
+
+/** `yaml`: what the YAML parser has against the body; strict decoding reports it as one error of several lines. */
+function checkFields(yaml: readonly string[], complaints: readonly string[], rules: BodyRules): void {
+  if ((yaml.length === 0 && complaints.length === 0) || rules.fieldValidation === 'Ignore') return;
   if (rules.fieldValidation === 'Strict') {
-    throw handledAs(rules.gvk, rules.gvk, `strict decoding error: ${complaints.join(', ')}`);
+    const parser = yaml.length > 0 ? [yamlErrors(yaml)] : [];
+    throw handledAs(rules.gvk, rules.gvk, `strict decoding error: ${[...parser, ...complaints].join(', ')}`);
   }
-  for (const text of complaints) rules.warn(text);
+  for (const text of [...yaml, ...complaints]) rules.warn(text);
 }

@@ -14,7 +14,7 @@ const protobuf = 'application/vnd.kubernetes.protobuf';
 const accepted: readonly [accept: string | undefined, media: string, kind?: string][] = [
   [undefined, 'json'],
   ['*/*', 'json'],
-  ['application/*', 'json'],
+  ['text/html,application/*,application/yaml;q=0.1', 'json'],
   ['application/yaml', 'yaml'],
   [protobuf, 'protobuf'],
   [`${protobuf},application/json`, 'protobuf'],
@@ -41,13 +41,15 @@ for (const [accept, media, kind] of accepted) {
 
 test('what cannot be met is 406', async () => {
   const cluster = await testCluster();
-  for (const accept of ['text/html', 'application/json;as=Other;v=v1;g=meta.k8s.io']) {
+  const types = 'application/json, application/yaml, application/vnd.kubernetes.protobuf';
+  const streams = 'application/json;stream=watch, application/vnd.kubernetes.protobuf;stream=watch';
+  for (const [accept, message] of [
+    ['text/html', `406: Not Acceptable\n\nAvailable representations: ${types}, ${streams}`],
+    ['application/json;as=Other;v=v1;g=meta.k8s.io', `only the following media types are accepted: ${types}`],
+  ] as const) {
     const answer = await cluster.ask('GET', maps, { headers: { accept } });
     assert.equal(answer.status, 406);
-    assert.equal(
-      at(answer.json, 'message'),
-      'only the following media types are accepted: application/json, application/yaml, application/vnd.kubernetes.protobuf',
-    );
+    assert.equal(at(answer.json, 'message'), message);
   }
   await cluster.close();
 });
@@ -180,7 +182,7 @@ test('people get indented JSON', async () => {
   const answer = await cluster.ask('GET', maps, { headers: { 'user-agent': 'curl/8' } });
   assert.equal(
     answer.text,
-    '{\n  "kind": "ConfigMapList",\n  "apiVersion": "v1",\n  "metadata": {\n    "resourceVersion": "0"\n  },\n  "items": []\n}\n',
+    '{\n  "kind": "ConfigMapList",\n  "apiVersion": "v1",\n  "metadata": {\n    "resourceVersion": "0"\n  },\n  "items": []\n}',
   );
   assert.equal(
     (await cluster.ask('GET', `${maps}?pretty=0`, { headers: { 'user-agent': 'curl/8' } })).text.split('\n').length,

@@ -5,6 +5,7 @@ import type { Gvk } from '../objects.ts';
 import type { Resource } from '../routing/index.ts';
 import { columnDefinitions, type IncludeObject, parseIncludeObject, tableRow } from '../table/index.ts';
 import type { Output } from './accept.ts';
+import { goJson } from './go-json.ts';
 import type { Source } from './source.ts';
 import {
   concat,
@@ -125,14 +126,14 @@ function partialProtobuf(apiVersion: string): Projection {
 function table(core: Core, resource: Resource, apiVersion: string, include: IncludeObject): Projection {
   const gvk = { apiVersion, kind: 'Table' };
   const partial = partialJson(core, apiVersion);
-  const columns = JSON.stringify(columnDefinitions(resource.base.columns));
+  const columns = goJson(columnDefinitions(resource.base.columns));
   const storageForm = resource.definition.view;
   const row = (source: Source): string => {
     const served = source.object();
     const embedded =
       include === 'None' ? null : include === 'Object' ? served : JSON.parse(fromUtf8(partial.one(source)));
     const object = storageForm ? storageForm.toStorage(served) : served;
-    return JSON.stringify(tableRow(resource, object, core.clock.nowMs(), embedded));
+    return goJson(tableRow(resource, object, core.clock.nowMs(), embedded));
   };
   const single = (source: Source, definitions: string): Uint8Array => {
     if (isStatus(source)) return source.json();

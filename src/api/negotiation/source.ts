@@ -5,6 +5,7 @@ import type { Entry } from '../../store/types.ts';
 import type { Core } from '../core.ts';
 import { decodeObject, encodeObject, type Gvk } from '../objects.ts';
 import type { Resource } from '../routing/index.ts';
+import { goJson } from './go-json.ts';
 import { utf8 } from './wire.ts';
 
 /** Bytes that a Source gives may be views: use or copy them before the next await or the next call. */
@@ -37,7 +38,7 @@ export function statusSource(core: Core, status: object): Source {
     message: 'meta/v1.Status',
     gvk,
     record: () => encodeObject(core.codec, 'meta/v1.Status', status),
-    json: () => utf8(JSON.stringify({ ...gvk, ...status })),
+    json: () => utf8(goJson({ ...gvk, ...status })),
     object: () => status as KubeObject,
   };
 }

@@ -7,6 +7,10 @@ export interface ParsedYaml {
   duplicates: string[];
 }
 
+/** Several complaints as the Go parser reports them together. */
+export const yamlErrors = (texts: readonly string[]): string =>
+  `yaml: unmarshal errors:\n${texts.map((text) => `  ${text}`).join('\n')}`;
+
 type Tag = { tag?: string; format?: string } | string;
 
 /** YAML 1.1 without times: Go keeps what looks like a time as text. */
@@ -15,7 +19,7 @@ const isGoTag = (tag: Tag): boolean =>
 
 const aliasLimit = 100;
 
-/** Parses one document. Throws Error with the parser's text. */
+/** Parses one document. Throws Error: `yaml: line 1: …`. */
 export async function parseYaml(text: string): Promise<ParsedYaml> {
   const { parseDocument } = await import('yaml');
   const document = parseDocument(text, {
@@ -25,7 +29,7 @@ export async function parseYaml(text: string): Promise<ParsedYaml> {
     stringKeys: false,
   });
   const fatal = document.errors.find((error) => error.code !== 'DUPLICATE_KEY');
-  if (fatal) throw new Error(fatal.message);
+  if (fatal) throw new Error(`yaml: line ${fatal.linePos?.[0].line ?? 1}: ${fatal.message.split(' at line ', 1)[0]}`);
   const duplicates = document.errors.map((error) => {
     const line = error.linePos?.[0].line ?? 0;
     const key = /^\s*["']?([^"':\s]+)/.exec(text.slice(error.pos[0]))?.[1] ?? '';

@@ -38,7 +38,7 @@ export function dispatch(core: Core, exchange: Exchange): Promise<void> | void {
   const { info, request } = exchange;
   const resource = core.registry.find(info.group, info.version, info.resource);
   if (!resource) {
-    if (core.registry.hasGroupVersion(info.group, info.version)) throw apiError.unknownPath();
+    if (core.registry.hasGroup(info.group)) throw apiError.unknownPath();
     return sendNotFound(exchange);
   }
   const inNamespace = resource.namespaced && info.namespace !== '';
@@ -52,6 +52,7 @@ export function dispatch(core: Core, exchange: Exchange): Promise<void> | void {
 
   const isCollection = collectionVerbs.has(info.verb);
   if (info.verb === 'create' && info.name !== '') throw apiError.methodNotAllowed();
+  if (!isCollection && info.name === '') throw apiError.methodNotAllowed();
   if (resource.namespaced && !inNamespace && !everywhereVerbs.has(info.verb)) {
     throw isCollection ? apiError.methodNotAllowed() : apiError.unknownPath();
   }

@@ -45,7 +45,8 @@ export function storedKinds(definitions: readonly ResourceDefinition[]): StoredK
 
 export class Registry {
   readonly #resources = new Map<string, Resource>();
-  readonly #groupVersions = new Set<string>();
+  readonly #groups = new Set<string>();
+  readonly #kinds = new Set<string>();
 
   constructor(definitions: readonly ResourceDefinition[], kinds: readonly StoredKind[]) {
     const definitionOf = new Map(definitions.map((d) => [resourceKey(d.group, d.version, d.resource), d]));
@@ -61,7 +62,8 @@ export class Registry {
     const stored = base.review ? undefined : kinds.find((kind) => kind.path === base.storagePath);
     if (!base.review && !stored) throw new Error(`${definition.resource}: the store does not keep this kind`);
     const subresources = new Map(Object.entries(definition.subresources ?? {}));
-    this.#groupVersions.add(`${definition.group}/${definition.version}`);
+    this.#groups.add(definition.group);
+    this.#kinds.add(`${apiVersionOf(definition)} ${definition.kind}`);
     this.#resources.set(resourceKey(definition.group, definition.version, definition.resource), {
       definition,
       gvk: { apiVersion: apiVersionOf(definition), kind: definition.kind },
@@ -80,8 +82,12 @@ export class Registry {
     return this.#resources.get(resourceKey(group, version, resource));
   }
 
-  hasGroupVersion(group: string, version: string): boolean {
-    return this.#groupVersions.has(`${group}/${version}`);
+  hasGroup(group: string): boolean {
+    return this.#groups.has(group);
+  }
+
+  hasKind({ apiVersion, kind }: { apiVersion: string; kind: string }): boolean {
+    return this.#kinds.has(`${apiVersion} ${kind}`);
   }
 
   /** The served version of a stored kind that has this apiVersion. */

@@ -14,7 +14,7 @@ import type { Outcome } from '../verbs/commit.ts';
 import { getEntry } from '../verbs/get.ts';
 import { outputOf, plainOffer, readBody } from '../verbs/http/common.ts';
 import { readPatch } from '../verbs/http/patch.ts';
-import { ensureNamespace } from '../verbs/meta.ts';
+import { checkName, ensureNamespace } from '../verbs/meta.ts';
 import { managerName, parseWriteOptions, type WriteOptions } from '../verbs/options.ts';
 import { patchObject, type PatchTarget } from '../verbs/patch.ts';
 import { applyUpdate } from '../verbs/update.ts';
@@ -60,6 +60,9 @@ export async function serveScale(
   } else if (verb === 'update') {
     const options = parseWriteOptions(exchange.query, 'UpdateOptions');
     const scale = (await readBodyAs(core, exchange, call, scaleMessage, scaleGvk, options)) as Scale;
+    scale.metadata ??= {};
+    ensureNamespace(call, scale);
+    checkName(call, scale);
     object = servedObject(core, call, await updateScale(core, call, subresource, scale, options));
   } else {
     const { patch, options } = await readPatch(core, exchange);
@@ -161,6 +164,7 @@ export async function runReview(core: Core, call: Call, body: KubeObject, option
   object.metadata ??= {};
   call.resource.definition.default?.(object);
   ensureNamespace(call, object);
+  trackUpdate(core, call, undefined, object, managerName(options, call.userAgent));
   const subject = {
     operation: 'CREATE',
     name: object.metadata.name ?? '',

@@ -9,7 +9,7 @@ export interface ContinueToken {
 }
 
 const version = 'meta.k8s.io/v1';
-const invalid = 'continue key is not valid';
+const invalid = 'invalid continue token: continue key is not valid';
 
 export function encodeContinue(token: ContinueToken): string {
   return Buffer.from(JSON.stringify({ v: version, rv: token.revision, start: token.start })).toString('base64url');
@@ -17,7 +17,8 @@ export function encodeContinue(token: ContinueToken): string {
 
 /** Throws BadRequest for a token that is not ours. */
 export function decodeContinue(text: string): ContinueToken {
-  if (!/^[A-Za-z0-9_-]*$/.test(text)) throw apiError.badRequest(`${invalid}: illegal base64 data`);
+  const bad = badBase64At(text);
+  if (bad !== undefined) throw apiError.badRequest(`${invalid}: illegal base64 data at input byte ${bad}`);
   let token: { v?: unknown; rv?: unknown; start?: unknown };
   try {
     token = JSON.parse(Buffer.from(text, 'base64url').toString()) as typeof token;
@@ -35,4 +36,11 @@ export function decodeContinue(text: string): ContinueToken {
   }
   if (/(^|\/)\.{1,2}(\/|$)|\/\//.test(token.start)) throw apiError.badRequest(`${invalid}: ${token.start}`);
   return { revision: token.rv, start: token.start };
+}
+
+/** Position of the first byte that makes `text` no unpadded URL-safe base64. */
+function badBase64At(text: string): number | undefined {
+  const bad = text.search(/[^A-Za-z0-9_-]/);
+  if (bad >= 0) return bad;
+  return text.length % 4 === 1 ? text.length - 1 : undefined;
 }

@@ -9,7 +9,7 @@ import { admit, hookContext, optionsObject, validateAdmission } from './admissio
 import { bytesOf, commit, type Outcome, withAllocation } from './commit.ts';
 import { dedupOwners, ensureNamespace, fillSystemFields, generateName, wipeSystemFields } from './meta.ts';
 import { validateMeta } from './object-meta.ts';
-import { managerName, type WriteOptions } from './options.ts';
+import { managerName, revisionProblem, type WriteOptions } from './options.ts';
 
 const generateAttempts = 8;
 
@@ -75,7 +75,9 @@ export async function insertObject(
     options: optionsObject('CreateOptions', options),
     dryRun: options.dryRun,
   });
-  if (object.metadata.resourceVersion) {
+  // What is no number passes, as upstream.
+  const revision = object.metadata.resourceVersion ?? '';
+  if (!options.dryRun && !revisionProblem(revision) && Number(revision) > 0) {
     throw unknownServerError('resourceVersion should not be set on objects to be created');
   }
   if (core.store.head(call.resource.stored!, call.namespace, name)) throw taken(core, call, object);
@@ -97,9 +99,9 @@ function checkNew(call: Call, object: KubeObject): void {
   const { base, definition, namespaced, qualifiedKind } = call.resource;
   const served = definition.view ? definition.view.fromStorage(object) : object;
   const errors: FieldError[] = [
+    ...validateMeta(object.metadata, namespaced, base.validateName),
     ...(definition.validate?.(served) ?? base.validate?.(object) ?? []),
     ...(definition.validateCreate?.(served) ?? base.validateCreate?.(object) ?? []),
-    ...validateMeta(object.metadata, namespaced, base.validateName),
   ];
   if (errors.length > 0) throw apiError.invalid(qualifiedKind, object.metadata.name ?? '', errors);
 }

@@ -95,7 +95,7 @@ test('a token outlives its state: 410 with a token to go on with', async () => {
 });
 
 const refusals: readonly [query: string, status: number, message: RegExp][] = [
-  ['continue=xyz', 400, /^continue key is not valid/],
+  ['continue=x', 400, /^invalid continue token: continue key is not valid: illegal base64 data at input byte 0$/],
   ['resourceVersion=abc', 400, /^invalid resource version: .*parsing "abc": invalid syntax/],
   ['resourceVersionMatch=Exact', 422, /resourceVersionMatch is forbidden unless resourceVersion is provided/],
   [

@@ -4,7 +4,7 @@ import type { Call, Core } from '../core.ts';
 import type { ListMeta } from '../negotiation/index.ts';
 import { compileSelection, type Predicate } from '../selectors/index.ts';
 import { type ContinueToken, decodeContinue, encodeContinue } from './continue-token.ts';
-import { type ListOptions, parseRevision } from './options.ts';
+import { type ListOptions, revisionProblem } from './options.ts';
 import { breathe } from './slices.ts';
 import { snapshotOf } from './snapshot.ts';
 
@@ -63,7 +63,12 @@ async function revisionOf(
     }
     return token.revision > 0 ? token.revision : undefined;
   }
-  const wanted = parseRevision(options.resourceVersion);
+  const problem = revisionProblem(options.resourceVersion);
+  if (problem) {
+    const value = JSON.stringify(options.resourceVersion);
+    throw apiError.badRequest(`invalid resource version: resourceVersion: Invalid value: ${value}: ${problem}`);
+  }
+  const wanted = Number(options.resourceVersion);
   if (wanted === 0) return undefined;
   await reachRevision(core, wanted);
   const exact = options.resourceVersionMatch === 'Exact' || (options.resourceVersionMatch === '' && options.limit > 0);

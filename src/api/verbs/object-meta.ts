@@ -40,6 +40,7 @@ export function* validateMeta(
   yield* validateOwners(meta.ownerReferences);
   yield* validateFinalizers(meta.finalizers);
   yield* validateManagedFields(meta.managedFields);
+  yield* validateFinalizerDomains(meta.finalizers);
 }
 
 /** Checks a change of metadata. */
@@ -118,6 +119,17 @@ function* validateFinalizers(finalizers: readonly string[] | undefined): Iterabl
     for (const text of qualifiedName(name)) yield fieldError.invalid(path, name, text);
   if (finalizers?.includes('orphan') && finalizers.includes('foregroundDeletion')) {
     yield fieldError.invalid(path, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set');
+  }
+}
+
+const standardFinalizers = ['kubernetes', 'orphan', 'foregroundDeletion'];
+
+/** Built-in kinds take no finalizer without a domain, except the system's own. */
+function* validateFinalizerDomains(finalizers: readonly string[] | undefined): Iterable<FieldError> {
+  for (const [index, name] of (finalizers ?? []).entries()) {
+    if (name.includes('/') || standardFinalizers.includes(name)) continue;
+    const text = 'name is neither a standard finalizer name nor is it fully qualified';
+    yield fieldError.invalid([...at('finalizers'), index], name, text);
   }
 }
 

@@ -1,6 +1,8 @@
 /** Options of requests, from the query; checked as upstream checks them. */
 import { apiError, type FieldError, fieldError } from '../../kernel/status.ts';
+import type { KubeObject } from '../../schema/object.ts';
 import type { FieldValidation } from '../negotiation/index.ts';
+import { unknownServerError } from '../patch/index.ts';
 
 export interface WriteOptions {
   dryRun: boolean;
@@ -60,7 +62,7 @@ export function parseWriteOptions(
   kind: 'CreateOptions' | 'UpdateOptions' | 'PatchOptions',
   apply = false,
 ): WriteOptions {
-  const dryRun = query.getAll('dryRun').filter((value) => value !== '');
+  const dryRun = query.getAll('dryRun');
   const fieldManager = query.get('fieldManager') ?? '';
   const fieldValidation = query.get('fieldValidation') ?? '';
   const force = optionalBoolean(query, 'force');
@@ -167,16 +169,26 @@ function* watchErrors(options: ListOptions): Iterable<FieldError> {
   }
 }
 
-/** A resource version as a number. '' and '0' are 0. Throws BadRequest. */
-export function parseRevision(text: string): number {
-  if (text === '') return 0;
-  const revision = /^\d+$/.test(text) ? Number(text) : Number.NaN;
-  if (Number.isSafeInteger(revision)) return revision;
+/** What strconv says of text that is no resource version; undefined = it is one. */
+export function revisionProblem(text: string): string | undefined {
+  if (text === '' || (/^\d+$/.test(text) && Number.isSafeInteger(Number(text)))) return undefined;
   const reason = /^\d+$/.test(text) ? 'value out of range' : 'invalid syntax';
-  const quoted = JSON.stringify(text);
-  throw apiError.badRequest(
-    `invalid resource version: resourceVersion: Invalid value: ${quoted}: strconv.ParseUint: parsing ${quoted}: ${reason}`,
-  );
+  return `strconv.ParseUint: parsing ${JSON.stringify(text)}: ${reason}`;
+}
+
+/** A resource version as a number. '' and '0' are 0. Upstream refuses others with a plain 500. */
+export function parseRevision(text: string): number {
+  const problem = revisionProblem(text);
+  if (!problem) return Number(text);
+  throw unknownServerError(`resourceVersion: Invalid value: ${JSON.stringify(text)}: ${problem}`);
+}
+
+/** The revision that an update was made on; 0 = any. */
+export function revisionOf(object: KubeObject): number {
+  const text = object.metadata.resourceVersion ?? '';
+  const problem = revisionProblem(text);
+  if (problem) throw unknownServerError(problem);
+  return Number(text);
 }
 
 /** The manager's name when the request gives none: the User-Agent up to '/', printable, at most 128 bytes. */

@@ -1,4 +1,4 @@
-import { apiError } from '../../kernel/status.ts';
+import { apiError, StatusError } from '../../kernel/status.ts';
 import { CodecError, type MessageName } from '../../schema/codec.ts';
 import type { KubeObject } from '../../schema/object.ts';
 import { applyPatch, resetFields } from '../apply/index.ts';
@@ -15,7 +15,7 @@ import {
   strictDecodingText,
   undecodablePatch,
 } from '../patch/index.ts';
-import { fromUtf8, parseYaml, utf8 } from '../negotiation/index.ts';
+import { fromUtf8, goJson, parseYaml, unregistered, utf8, yamlErrors } from '../negotiation/index.ts';
 import type { Outcome } from './commit.ts';
 import { checkName, ensureNamespace } from './meta.ts';
 import { managerName, type WriteOptions } from './options.ts';
@@ -99,17 +99,25 @@ function merge(
     case 'application/json-patch+json': {
       const object = jsonPatch(before, patch.body);
       const own = jsonPatchProblems(patch.body).map((text) => `json patch ${text}`);
-      return { object, problems: [...patch.problems, ...own], shown: () => JSON.stringify(object) };
+      return { object, problems: [...patch.problems, ...own], shown: () => goJson(asGoMerges(object, before)) };
     }
     case 'application/merge-patch+json': {
       const object = mergePatch(before, patch.body);
-      return { object, problems: patch.problems, shown: () => JSON.stringify(object) };
+      return { object, problems: patch.problems, shown: () => goJson(asGoMerges(object, before)) };
     }
     default: {
       const object = strategicMergePatch(target.message, before, patch.body);
       return { object, problems: patch.problems, shown: () => printPatch(patch.body) };
     }
   }
+}
+
+/** Upstream's library sorts the members of what a patch touched and leaves the rest as it was. */
+function asGoMerges(value: unknown, before: unknown): unknown {
+  if (value === before || typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const old = (typeof before === 'object' ? before : undefined) as Record<string, unknown> | undefined;
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(members.map(([name, member]) => [name, asGoMerges(member, old?.[name])]));
 }
 
 /** Brings what a patch made into canonical form with defaults; unknown fields are judged by field validation. */
@@ -146,7 +154,7 @@ function checkKind(decoded: { apiVersion?: string; kind?: string }, gvk: Gvk, sh
   const kind = decoded.kind ?? '';
   if (kind === '') throw undecodablePatch(shown(), `Object 'Kind' is missing in '${shown()}'`);
   if (apiVersion === gvk.apiVersion && kind === gvk.kind) return;
-  throw undecodablePatch(shown(), `no kind "${kind}" is registered for version "${apiVersion}"`);
+  throw undecodablePatch(shown(), unregistered({ apiVersion, kind }));
 }
 
 function applied(
@@ -195,9 +203,7 @@ const ownedBy = (current: KubeObject): Pick<KubeObject['metadata'], 'managedFiel
 function judgeYaml(call: Call, options: WriteOptions, problems: readonly string[]): void {
   if (options.fieldValidation === 'Ignore') return;
   if (options.fieldValidation === 'Strict') {
-    throw apiError.badRequest(
-      `error strict decoding YAML: error converting YAML to JSON: yaml: unmarshal errors:\n${problems.map((text) => `  ${text}`).join('\n')}`,
-    );
+    throw apiError.badRequest(`error strict decoding YAML: error converting YAML to JSON: ${yamlErrors(problems)}`);
   }
   for (const text of problems) call.warn(text);
 }
@@ -211,7 +217,7 @@ function finishNext(call: Call, next: KubeObject): void {
 /** Reads a patch body. Throws UnsupportedMediaType or BadRequest. */
 export async function parsePatch(contentType: string | undefined, body: Uint8Array): Promise<Patch> {
   const type = (contentType ?? '').split(';', 1)[0]!.trim() as PatchType;
-  if (!patchTypes.includes(type)) throw apiError.unsupportedMediaType(patchTypes);
+  if (!patchTypes.includes(type)) throw new StatusError('UnsupportedMediaType', '415: Unsupported Media Type', {});
   const text = fromUtf8(body);
   if (type === 'application/apply-patch+yaml') return parseApply(text);
   const prefix = type === 'application/strategic-merge-patch+json' ? '' : 'error decoding patch: ';
@@ -226,7 +232,7 @@ async function parseApply(text: string): Promise<Patch> {
     const { value, duplicates } = await parseYaml(text);
     return { type, body: value, problems: duplicates };
   } catch (error) {
-    throw apiError.badRequest(`error decoding YAML: error converting YAML to JSON: yaml: ${(error as Error).message}`);
+    throw apiError.badRequest(`error decoding YAML: error converting YAML to JSON: ${(error as Error).message}`);
   }
 }
 

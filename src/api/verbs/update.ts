@@ -12,7 +12,7 @@ import { insertObject } from './create.ts';
 import { finishDeletion, hasFinalizers } from './delete-now.ts';
 import { checkName, dedupOwners, ensureNamespace } from './meta.ts';
 import { validateMeta, validateMetaUpdate } from './object-meta.ts';
-import { managerName, parseRevision, type WriteOptions } from './options.ts';
+import { managerName, revisionOf, type WriteOptions } from './options.ts';
 
 /** How long a no-op waits for the pending version that it agrees with. */
 const publishTimeoutMs = 30_000;
@@ -114,12 +114,13 @@ async function admitUpdate(
 /** Optimistic concurrency: the object's resourceVersion must be the head's, or absent where that is allowed. */
 function checkRevision(call: Call, object: KubeObject, head: Entry): void {
   const { qualified, base } = call.resource;
-  const revision = parseRevision(object.metadata.resourceVersion ?? '');
+  const revision = revisionOf(object);
   if (revision === 0) {
-    if (!base.requiresResourceVersion) return;
-    throw apiError.invalid(qualified, call.name, [revisionMissing]);
+    if (base.requiresResourceVersion) throw apiError.invalid(qualified, call.name, [revisionMissing]);
+    object.metadata.resourceVersion = String(head.revision);
+  } else if (revision !== head.revision) {
+    throw apiError.modified(qualified, call.name);
   }
-  if (revision !== head.revision) throw apiError.modified(qualified, call.name);
 }
 
 /** Go prints the unsigned zero in hexadecimal. */

@@ -35,7 +35,7 @@ function optionsFromQuery(query: URLSearchParams): DeleteOptions {
   const gracePeriodSeconds = optionalInteger(query, 'gracePeriodSeconds');
   const orphanDependents = optionalBoolean(query, 'orphanDependents');
   const propagationPolicy = query.get('propagationPolicy') || undefined;
-  const dryRun = query.getAll('dryRun').filter((value) => value !== '');
+  const dryRun = query.getAll('dryRun');
   return {
     ...(gracePeriodSeconds !== undefined && { gracePeriodSeconds }),
     ...(orphanDependents !== undefined && { orphanDependents }),

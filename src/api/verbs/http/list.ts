@@ -8,7 +8,7 @@ import { sendList } from './send-list.ts';
 
 /** GET of a collection: a list, or a watch when the query or the path says so. */
 export async function serveList(core: Core, exchange: Exchange, call: Call): Promise<void> {
-  const offer = offerOf(call.resource);
+  const offer = { ...offerOf(call.resource), list: true };
   const output = outputOf(exchange, offer);
   const options = parseListOptions(exchange.query, exchange.info.watchPrefix);
   if (options.watch) return serveWatch(core, exchange, call, options, offer);

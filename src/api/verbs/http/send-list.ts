@@ -37,7 +37,7 @@ export async function sendList(
     if (exchange.response.closed) return;
     if (!whole) return await writer.end();
     const text = fromUtf8(writer.bytes);
-    const body = output.media === 'yaml' ? await yamlText(text) : `${prettyJson(text.trimEnd())}\n`;
+    const body = output.media === 'yaml' ? await yamlText(text) : prettyJson(text.trimEnd());
     exchange.send(200, contentTypeOf[output.media], body);
   } finally {
     writer.release();
