@@ -26,10 +26,6 @@ export class Capacity {
     this.#limitBytes = Math.floor(records.arena.capacityBytes * (1 - reserveShare));
   }
 
-  get limitBytes(): number {
-    return this.#limitBytes;
-  }
-
   /** True when expendable objects should go. */
   get isShort(): boolean {
     return this.#neededBytes > this.#limitBytes * shedAboveShare;

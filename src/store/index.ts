@@ -4,3 +4,4 @@ export { sqliteBackend, type SqliteOptions } from './backends/sqlite.ts';
 export { openStore, type StoreBudget, type StoreOptions } from './open.ts';
 export type { StoreCodec } from './records.ts';
 export * from './types.ts';
+export { StaleHandleError } from '../wasm/index.ts';

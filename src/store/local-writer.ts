@@ -36,6 +36,7 @@ export class LocalWriter implements Writer {
   #ceiling: number;
   #isRunning = false;
   #isFlushDue = false;
+  #failure: Error | undefined;
   #flushedBytes = 0;
   #idle: (() => void)[] = [];
 
@@ -79,10 +80,13 @@ export class LocalWriter implements Writer {
     this.#isFlushDue = true;
     this.#run();
     if (this.#isRunning) await new Promise<void>((resolve) => this.#idle.push(resolve));
+    if (this.#failure) throw this.#failure;
     await this.#parts.backend.commit([], { durable: true, ceiling: this.#issued });
   }
 
   abort(error: Error): void {
+    this.#failure ??= error;
+    this.#isFlushDue = false;
     this.#soft.close();
     const queue = this.#queue;
     this.#queue = [];
@@ -125,9 +129,12 @@ export class LocalWriter implements Writer {
   }
 
   #run(): void {
-    if (this.#isRunning) return;
+    if (this.#isRunning || this.#failure) return;
     this.#isRunning = true;
-    void this.#loop().catch((error: Error) => this.#parts.fail(error));
+    void this.#loop().catch((error: Error) => {
+      this.#failForGood(error);
+      this.#rest();
+    });
   }
 
   async #loop(): Promise<void> {
@@ -137,6 +144,10 @@ export class LocalWriter implements Writer {
       if (batch.length > 0) await this.#commitBatch(batch);
       if (this.#isFlushDue) await this.#flush();
     }
+    this.#rest();
+  }
+
+  #rest(): void {
     this.#isRunning = false;
     for (const resolve of this.#idle.splice(0)) resolve();
   }
@@ -199,7 +210,7 @@ export class LocalWriter implements Writer {
     this.#parts.log.error('commit failed', { error, writes: batch.length });
     if (error instanceof BackendFatalError) {
       for (const pending of batch) this.#drop(pending, error);
-      this.#parts.fail(error);
+      this.#failForGood(error);
       return;
     }
     const failed = new Set<string>();
@@ -228,7 +239,7 @@ export class LocalWriter implements Writer {
       }
     } catch (error) {
       this.#parts.log.error('soft writes could not be flushed', { error: error as Error });
-      if (error instanceof BackendFatalError) this.#parts.fail(error);
+      if (error instanceof BackendFatalError) this.#failForGood(error);
       else this.#soft.postpone();
       return;
     }
@@ -243,6 +254,12 @@ export class LocalWriter implements Writer {
     if (!entry) return { key, revision, expectedRevision: 0 };
     const value = wrapEnvelope(kind.gvk, this.#parts.records.unstamped(entry));
     return { key, value, revision: entry.revision, expectedRevision: 0 };
+  }
+
+  /** Nothing may be committed, and so answered, after this. */
+  #failForGood(error: Error): void {
+    this.#parts.fail(error);
+    this.abort(error);
   }
 
   #drop(pending: Pending, error: Error): void {

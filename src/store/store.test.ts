@@ -271,6 +271,21 @@ test('a fatal failure closes the store for writes and is reported; reads go on',
   assert.deepEqual(names(store), ['default/a@1']);
 });
 
+test('after a fatal failure nothing more is committed, also while closing', async () => {
+  const { backend, next } = gated();
+  const fatal: Error[] = [];
+  const store = await openSampleStore({ backend, onFatal: (error) => void fatal.push(error) });
+  const first = put(store, 'a');
+  const commit = await next();
+  const second = put(store, 'b');
+  const closing = store.close();
+  commit.refuse(new BackendFatalError('fsync failed', new Error('EIO')));
+  await assert.rejects(first, BackendFatalError);
+  await assert.rejects(second, BackendFatalError);
+  await assert.rejects(closing, BackendFatalError);
+  assert.equal(fatal.length, 1);
+});
+
 test('the queue is bounded', async () => {
   const { backend } = gated();
   const store = await openSampleStore({ backend, budget: { ...sampleBudget, pendingWrites: 2 } });

@@ -35,6 +35,7 @@ export class CachedStore implements Store {
   readonly kinds: readonly StoredKind[];
   readonly #parts: StoreParts;
   #closed: Error | undefined;
+  #closing: Promise<void> | undefined;
 
   constructor(parts: StoreParts) {
     this.kinds = parts.kinds;
@@ -112,18 +113,10 @@ export class CachedStore implements Store {
     return this.#parts.publisher.reached(revision, timeoutMs);
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return;
-    this.#closed = new StoreClosedError();
-    const { backend, housekeeping, publisher, window, writer } = this.#parts;
-    housekeeping.stop();
-    try {
-      await writer.drain();
-    } finally {
-      window.close();
-      publisher.close(this.#closed);
-      await backend.close();
-    }
+  close(): Promise<void> {
+    if (this.#closed && !this.#closing) return Promise.resolve();
+    this.#closing ??= this.#shutDown();
+    return this.#closing;
   }
 
   /** The backend has failed for good: nothing may be written any more; what is cached stays readable. */
@@ -135,6 +128,19 @@ export class CachedStore implements Store {
     window.close();
     writer.abort(this.#closed);
     publisher.close(this.#closed);
+  }
+
+  async #shutDown(): Promise<void> {
+    this.#closed = new StoreClosedError();
+    const { backend, housekeeping, publisher, window, writer } = this.#parts;
+    housekeeping.stop();
+    try {
+      await writer.drain();
+    } finally {
+      window.close();
+      publisher.close(this.#closed);
+      await backend.close();
+    }
   }
 
   stats(): StoreStats {

@@ -71,10 +71,6 @@ export class Arena {
     this.capacityBytes = this.#heap.end - this.#heap.base;
   }
 
-  get memory(): LinearMemory {
-    return this.#memory;
-  }
-
   /** Bytes in records, headers included. */
   get liveBytes(): number {
     return this.#liveBytes;
@@ -83,10 +79,6 @@ export class Arena {
   /** Bytes claimed from the memory: records and the holes between them. */
   get usedBytes(): number {
     return this.#heap.usedBytes;
-  }
-
-  get records(): number {
-    return this.#records;
   }
 
   /** Copies `content` in as a new record with one holder. Undefined when there is no room, even after compaction. */
