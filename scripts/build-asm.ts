@@ -21,7 +21,6 @@ async function compile(name: string): Promise<void> {
       '--runtime',
       'stub',
       '-O3',
-      '--converge',
       '--enable',
       'simd',
       '--importMemory',
@@ -32,8 +31,6 @@ async function compile(name: string): Promise<void> {
     ],
     { baseDir: root } as object,
   );
-  if (error) {
-    console.error(stderr.toString());
-    throw error;
-  }
+  if (stderr.toString()) console.error(stderr.toString());
+  if (error) throw error;
 }

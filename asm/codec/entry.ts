@@ -1,5 +1,6 @@
 // Entries of protobuf maps: messages with a key (1) and a value (2). The last of each counts, as everywhere.
 import { firstInvalid } from '../shared/utf8';
+import { mapLink } from './mapsort';
 import { leaf } from './scalars';
 import { allocate, fail, Problem } from './state';
 import { number, readLength, readTag, readVarint, skipField, tag, wireOf } from './wire';
@@ -80,7 +81,7 @@ export function linkEntries(p: usize, end: usize, kind: u32, ofLists: bool): u32
     if (!p) return 0;
     const next = p + <usize>number;
     if (!readEntry(p, next, kind, ofLists)) return 0;
-    const link = allocate(24);
+    const link = allocate(mapLink);
     const span = leaf(p, <u32>(next - p));
     if (!link || !span) return 0;
     store<u32>(link, last);

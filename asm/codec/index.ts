@@ -9,7 +9,6 @@ import {
   fail,
   failure,
   failureAt,
-  failureDetail,
   inputStart,
   Problem,
   problemCount,
@@ -21,8 +20,11 @@ import {
 import { at } from './table';
 import { writeDocument } from './write';
 
-/** What a call found, as 32-bit words: the order is in src/wasm/report.ts. */
-const report: usize = memory.data(4 * 16, 8);
+/**
+ * What a call found, as 32-bit words. 0 to 3: address and length of apiVersion and kind; 4 and 5: number and address of
+ * the problems. After a failure, 6: what; 7: where in the input (0xffffffff: nowhere); 8 and 9: its path. `peek`: 0 to 7.
+ */
+const report: usize = memory.data(4 * 10, 8);
 const pathRoom: usize = memory.data(4096);
 
 export function reportAt(): usize {
@@ -122,9 +124,8 @@ export function peek(input: usize, length: u32): bool {
 function reportFailure(): usize {
   store<u32>(report, failure, 24);
   store<u32>(report, failureAt ? <u32>(failureAt - inputStart) : 0xffffffff, 28);
-  store<u32>(report, failureDetail, 32);
-  store<u32>(report, <u32>pathRoom, 36);
+  store<u32>(report, <u32>pathRoom, 32);
   const n = writePath(pathRoom, pathRoom + 4096, 0, 0);
-  store<u32>(report, n == 0xffffffff ? 0 : n, 40);
+  store<u32>(report, n == 0xffffffff ? 0 : n, 36);
   return 0;
 }

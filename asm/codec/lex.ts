@@ -2,27 +2,9 @@
 import { encode, sequenceLength } from '../shared/utf8';
 import { arenaTop, fail, inputEnd, Problem, setArenaTop, slotTop } from './state';
 
-/** Where in the grammar a bad byte was found. Go's words for these are in src/wasm/errors.ts, in this order. */
-export const enum Expecting {
-  value = 0,
-  afterKey = 1,
-  afterPair = 2,
-  afterElement = 3,
-  key = 4,
-  inString = 5,
-  inEscape = 6,
-  inUnicodeEscape = 7,
-  inNumber = 8,
-  afterPoint = 9,
-  inExponent = 10,
-  inTrue = 11,
-  inFalse = 12,
-  inNull = 13,
-  afterTop = 14,
-}
-
-export function syntax(at: usize, expecting: u32): usize {
-  return fail(Problem.syntax, at, expecting);
+/** Not JSON from `at` on. */
+export function syntax(at: usize): usize {
+  return fail(Problem.syntax, at);
 }
 
 @inline
@@ -70,7 +52,7 @@ export function scanString(p: usize): usize {
   const end = inputEnd;
   while (true) {
     q = plainEnd(q);
-    if (q >= end) return syntax(end, Expecting.inString);
+    if (q >= end) return syntax(end);
     const c = load<u8>(q);
     if (c == 0x22) {
       text = start;
@@ -78,7 +60,7 @@ export function scanString(p: usize): usize {
       return q + 1;
     }
     if (c == 0x5c) return scanEscaped(start, q);
-    if (c < 0x20) return syntax(q, Expecting.inString);
+    if (c < 0x20) return syntax(q);
     const n = sequenceLength(q, end);
     if (!n) return fail(Problem.utf8, q);
     q += n;
@@ -128,14 +110,14 @@ function stringEnd(q: usize): usize {
   const end = inputEnd;
   while (true) {
     q = plainEnd(q);
-    if (q >= end) return syntax(end, Expecting.inString);
+    if (q >= end) return syntax(end);
     const c = load<u8>(q);
     if (c == 0x22) return q;
     if (c == 0x5c) {
       q = escapeEnd(q);
       if (!q) return 0;
     } else if (c < 0x20) {
-      return syntax(q, Expecting.inString);
+      return syntax(q);
     } else {
       const n = sequenceLength(q, end);
       if (!n) return fail(Problem.utf8, q);
@@ -148,12 +130,12 @@ function stringEnd(q: usize): usize {
 /** Position after the escape at `q`. */
 function escapeEnd(q: usize): usize {
   const end = inputEnd;
-  if (q + 1 >= end) return syntax(end, Expecting.inEscape);
+  if (q + 1 >= end) return syntax(end);
   const e = load<u8>(q + 1);
-  if (e != 0x75) return simpleEscape(e) ? q + 2 : syntax(q + 1, Expecting.inEscape);
+  if (e != 0x75) return simpleEscape(e) ? q + 2 : syntax(q + 1);
   for (let i: usize = 2; i < 6; i++) {
-    if (q + i >= end) return syntax(end, Expecting.inUnicodeEscape);
-    if (hexDigit(load<u8>(q + i)) > 15) return syntax(q + i, Expecting.inUnicodeEscape);
+    if (q + i >= end) return syntax(end);
+    if (hexDigit(load<u8>(q + i)) > 15) return syntax(q + i);
   }
   return q + 6;
 }
@@ -203,30 +185,30 @@ export function numberEnd(p: usize): usize {
   const end = inputEnd;
   isInteger = true;
   if (load<u8>(p) == 0x2d) p++;
-  if (p >= end) return syntax(end, Expecting.inNumber);
+  if (p >= end) return syntax(end);
   let c = <u32>load<u8>(p);
-  if (c - 0x30 > 9) return syntax(p, Expecting.inNumber);
+  if (c - 0x30 > 9) return syntax(p);
   p++;
   if (c != 0x30) while (p < end && <u32>load<u8>(p) - 0x30 < 10) p++;
   if (p < end && load<u8>(p) == 0x2e) {
     isInteger = false;
-    p = digits(p + 1, Expecting.afterPoint);
+    p = digits(p + 1);
     if (!p) return 0;
   }
   if (p < end && (load<u8>(p) | 0x20) == 0x65) {
     isInteger = false;
     p++;
     if (p < end && (load<u8>(p) == 0x2b || load<u8>(p) == 0x2d)) p++;
-    p = digits(p, Expecting.inExponent);
+    p = digits(p);
   }
   return p;
 }
 
 /** At least one digit. */
-function digits(p: usize, expecting: u32): usize {
+function digits(p: usize): usize {
   const end = inputEnd;
-  if (p >= end) return syntax(end, expecting);
-  if (<u32>load<u8>(p) - 0x30 > 9) return syntax(p, expecting);
+  if (p >= end) return syntax(end);
+  if (<u32>load<u8>(p) - 0x30 > 9) return syntax(p);
   while (p < end && <u32>load<u8>(p) - 0x30 < 10) p++;
   return p;
 }
@@ -234,15 +216,15 @@ function digits(p: usize, expecting: u32): usize {
 /** Position after `true`, `false` or `null`, of which `p` is the first letter. */
 export function literalEnd(p: usize): usize {
   const c = load<u8>(p);
-  if (c == 0x74) return word(p, 0x65757274, 4, Expecting.inTrue);
-  if (c == 0x6e) return word(p, 0x6c6c756e, 4, Expecting.inNull);
-  return word(p, 0x65736c6166, 5, Expecting.inFalse);
+  if (c == 0x74) return word(p, 0x65757274, 4);
+  if (c == 0x6e) return word(p, 0x6c6c756e, 4);
+  return word(p, 0x65736c6166, 5);
 }
 
-function word(p: usize, letters: u64, n: usize, expecting: u32): usize {
+function word(p: usize, letters: u64, n: usize): usize {
   for (let i: usize = 1; i < n; i++) {
-    if (p + i >= inputEnd) return syntax(inputEnd, expecting);
-    if (load<u8>(p + i) != <u8>(letters >> (i * 8))) return syntax(p + i, expecting | (<u32>i << 8));
+    if (p + i >= inputEnd) return syntax(inputEnd);
+    if (load<u8>(p + i) != <u8>(letters >> (i * 8))) return syntax(p + i);
   }
   return p + n;
 }
@@ -268,14 +250,14 @@ export function skipValue(p: usize, outer: u32): usize {
   let level: u32 = 0;
   while (true) {
     p = skipSpace(p);
-    if (p >= inputEnd) return syntax(inputEnd, Expecting.value);
+    if (p >= inputEnd) return syntax(inputEnd);
     const c = load<u8>(p);
     if (c == 0x7b || c == 0x5b) {
       if (level + outer >= nestingLimit) return fail(Problem.depth, p);
       pushNesting(level, c == 0x7b);
       level++;
       p = skipSpace(p + 1);
-      if (p >= inputEnd) return syntax(inputEnd, Expecting.value);
+      if (p >= inputEnd) return syntax(inputEnd);
       if (load<u8>(p) != c + 2) {
         if (c == 0x7b) {
           p = skipKey(p);
@@ -294,7 +276,7 @@ export function skipValue(p: usize, outer: u32): usize {
       if (!level) return p;
       p = skipSpace(p);
       const object = inObject(level - 1);
-      if (p >= inputEnd) return syntax(inputEnd, object ? Expecting.afterPair : Expecting.afterElement);
+      if (p >= inputEnd) return syntax(inputEnd);
       const d = load<u8>(p);
       if (d == 0x2c) {
         p++;
@@ -304,7 +286,7 @@ export function skipValue(p: usize, outer: u32): usize {
         }
         break;
       }
-      if (d != (object ? 0x7d : 0x5d)) return syntax(p, object ? Expecting.afterPair : Expecting.afterElement);
+      if (d != (object ? 0x7d : 0x5d)) return syntax(p);
       p++;
       level--;
     }
@@ -314,8 +296,8 @@ export function skipValue(p: usize, outer: u32): usize {
 
 /** Position after `"key":`. */
 function skipKey(p: usize): usize {
-  if (p >= inputEnd) return syntax(inputEnd, Expecting.key);
-  if (load<u8>(p) != 0x22) return syntax(p, Expecting.key);
+  if (p >= inputEnd) return syntax(inputEnd);
+  if (load<u8>(p) != 0x22) return syntax(p);
   p = stringEnd(p + 1);
   if (!p) return 0;
   return colon(p + 1);
@@ -324,8 +306,8 @@ function skipKey(p: usize): usize {
 /** Position after the colon that must follow a key. */
 export function colon(p: usize): usize {
   p = skipSpace(p);
-  if (p >= inputEnd) return syntax(inputEnd, Expecting.afterKey);
-  return load<u8>(p) == 0x3a ? p + 1 : syntax(p, Expecting.afterKey);
+  if (p >= inputEnd) return syntax(inputEnd);
+  return load<u8>(p) == 0x3a ? p + 1 : syntax(p);
 }
 
 /** Position after the string, number or literal at `p`. */
@@ -337,5 +319,5 @@ function scalarEnd(p: usize): usize {
   }
   if (c == 0x2d || c - 0x30 < 10) return numberEnd(p);
   if (c == 0x74 || c == 0x66 || c == 0x6e) return literalEnd(p);
-  return syntax(p, Expecting.value);
+  return syntax(p);
 }

@@ -2,6 +2,10 @@
 import { compare } from '../shared/bytes';
 import { beQuiet, note, Problem, speakAgain } from './state';
 
+/** Size of a link: previous, reference; for maps also key, its length and where it stands in the input. */
+export const listLink: u32 = 8;
+export const mapLink: u32 = 24;
+
 /**
  * Puts the links of a map (newest first) into descending order of keys and drops older links of the same key, which
  * are noted as duplicates. Returns the new first link. O(n log n) whatever the input.

@@ -1,6 +1,6 @@
 // Scalars that are messages on the wire, read from protobuf. The results stand in variables until the next call.
 import { firstInvalid } from '../shared/utf8';
-import { skipSpace, skipValue, syntax, Expecting } from './lex';
+import { skipSpace, skipValue, syntax } from './lex';
 import { allocate, fail, inputEnd, Problem, withInput } from './state';
 import { isCanonicalQuantity, quantityRoom } from './scalars';
 import { maxSeconds, minSeconds, zeroSeconds } from './time';
@@ -93,7 +93,7 @@ function isJson(p: usize, end: usize): bool {
   if (!q) return false;
   const rest = skipSpace(q);
   withInput(outer);
-  return rest == end || syntax(rest, Expecting.afterTop) != 0;
+  return rest == end || syntax(rest) != 0;
 }
 
 export let seconds: i64 = 0;

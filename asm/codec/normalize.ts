@@ -3,9 +3,9 @@
 import { firstInvalid } from '../shared/utf8';
 import { entriesLinked, entryLength, entryNumber, entryValue, linkEntries, readEntry } from './entry';
 import { fileMessage, firstTag, frameSizeOf, lastEnd, slotAt, slotLength, slotNumber, slotStart } from './file';
-import { mapSorted } from './mapsort';
+import { listLink, mapSorted } from './mapsort';
 import * as named from './named';
-import { givesWay, listLink, ref, setRef } from './parse';
+import { givesWay, ref, setRef } from './parse';
 import { leafRaw } from './raw';
 import { leaf } from './scalars';
 import { allocate, enterMessage, fail, leaveMessage, popRoom, Problem } from './state';

@@ -63,7 +63,7 @@ export function putText(from: usize, n: u32): void {
 
 /** At most eight bytes, given as a little-endian number. */
 @inline
-export function putWord(letters: u64, n: usize): void {
+function putWord(letters: u64, n: usize): void {
   const at = room(n);
   if (at) for (let i: usize = 0; i < n; i++) store<u8>(at + i, <u8>(letters >> (i * 8)));
 }

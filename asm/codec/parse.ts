@@ -23,37 +23,33 @@ import {
   setIndex,
   speakAgain,
 } from './state';
-import { colon, Expecting, isInteger, literalEnd, numberEnd, scanString, skipSpace, skipValue, syntax, text, textLength } from './lex';
+import { colon, isInteger, literalEnd, numberEnd, scanString, skipSpace, skipValue, syntax, text, textLength } from './lex';
 import { fieldAt, fieldCount, findField, Flag, flagsOf, Kind, kindOf, maskWords, messageOf, nameAt, nameLength, Shape, shapeOf } from './table';
 import { isZeroLeaf, leaf, leafBase64, leafInteger, leafDouble, leafDuration, leafIntOrString, leafQuantity, leafText } from './scalars';
-import { sortMap } from './mapsort';
+import { listLink, mapLink, sortMap } from './mapsort';
 import { leafRaw } from './raw';
 import { leafTime } from './time';
 
 /** Reference made by the parse function that returned last. */
 export let ref: u32 = 0;
 /** Whether that value was `null`. */
-export let isNull: bool = false;
+let isNull: bool = false;
 
 export let apiVersion: usize = 0;
 export let apiVersionLength: u32 = 0;
 export let kind: usize = 0;
 export let kindLength: u32 = 0;
 
-/** Size of a link: previous, reference; for maps also key, its length and where it stands in the input. */
-export const listLink: u32 = 8;
-export const mapLink: u32 = 24;
-
 /** Reads the whole input as one `message`; true when `ref` is its node. */
 export function parseDocument(input: usize, message: usize): bool {
   apiVersion = 0;
   kind = 0;
   let p = skipSpace(input);
-  if (p >= inputEnd) return syntax(inputEnd, Expecting.value) != 0;
+  if (p >= inputEnd) return syntax(inputEnd) != 0;
   p = parseSingle(p, Kind.message, message);
   if (!p) return false;
   p = skipSpace(p);
-  if (p < inputEnd) return syntax(p, Expecting.afterTop) != 0;
+  if (p < inputEnd) return syntax(p) != 0;
   return true;
 }
 
@@ -88,8 +84,8 @@ function parseMembers(p: usize, message: usize, frame: usize, slots: usize): usi
   const end = inputEnd;
   const words = maskWords(message);
   while (true) {
-    if (p >= end) return syntax(end, Expecting.key);
-    if (load<u8>(p) != 0x22) return syntax(p, Expecting.key);
+    if (p >= end) return syntax(end);
+    if (load<u8>(p) != 0x22) return syntax(p);
     const keyAt = p;
     p = scanString(p);
     if (!p) return 0;
@@ -119,10 +115,10 @@ function parseMembers(p: usize, message: usize, frame: usize, slots: usize): usi
     }
     if (!p) return 0;
     p = skipSpace(p);
-    if (p >= end) return syntax(end, Expecting.afterPair);
+    if (p >= end) return syntax(end);
     const c = load<u8>(p);
     if (c == 0x7d) return p + 1;
-    if (c != 0x2c) return syntax(p, Expecting.afterPair);
+    if (c != 0x2c) return syntax(p);
     p = skipSpace(p + 1);
   }
   return 0;
@@ -155,7 +151,7 @@ export function givesWay(field: usize): bool {
 }
 
 function parseField(p: usize, field: usize): usize {
-  if (p >= inputEnd) return syntax(inputEnd, Expecting.value);
+  if (p >= inputEnd) return syntax(inputEnd);
   enter(nameAt(field), nameLength(field));
   const shape = shapeOf(field);
   const itemKind = kindOf(field);
@@ -178,7 +174,7 @@ function parseTypeMeta(p: usize, field: usize): usize {
   p = parseSingle(p, Kind.string, 0);
   if (!p) return 0;
   if (depth == 1) {
-    const at: usize = ref ? leafText(ref) : 0;
+    const at: usize = ref ? <usize>leafText(ref) : 0;
     const length: u32 = ref ? leafLength(ref) : 0;
     if (nameLength(field) == 4) {
       kind = at;
@@ -212,7 +208,7 @@ function parseList(p: usize, itemKind: u32, message: usize): usize {
   enterIndex(0);
   for (let index: u32 = 0; ; index++) {
     setIndex(index);
-    if (p >= inputEnd) return syntax(inputEnd, Expecting.value);
+    if (p >= inputEnd) return syntax(inputEnd);
     p = parseSingle(p, itemKind, message);
     if (!p) return 0;
     const link = allocate(listLink);
@@ -221,10 +217,10 @@ function parseList(p: usize, itemKind: u32, message: usize): usize {
     store<u32>(link, isNull ? 0 : ref, 4);
     last = <u32>link;
     p = skipSpace(p);
-    if (p >= inputEnd) return syntax(inputEnd, Expecting.afterElement);
+    if (p >= inputEnd) return syntax(inputEnd);
     const d = load<u8>(p);
     if (d == 0x5d) break;
-    if (d != 0x2c) return syntax(p, Expecting.afterElement);
+    if (d != 0x2c) return syntax(p);
     p = skipSpace(p + 1);
   }
   leave();
@@ -247,8 +243,8 @@ function parseMap(p: usize, itemKind: u32, message: usize, ofLists: bool): usize
     return p + 1;
   }
   while (true) {
-    if (p >= inputEnd) return syntax(inputEnd, Expecting.key);
-    if (load<u8>(p) != 0x22) return syntax(p, Expecting.key);
+    if (p >= inputEnd) return syntax(inputEnd);
+    if (load<u8>(p) != 0x22) return syntax(p);
     const link = allocate(mapLink);
     if (!link) return 0;
     const keyAt = p;
@@ -262,7 +258,7 @@ function parseMap(p: usize, itemKind: u32, message: usize, ofLists: bool): usize
     p = colon(p);
     if (!p) return 0;
     p = skipSpace(p);
-    if (p >= inputEnd) return syntax(inputEnd, Expecting.value);
+    if (p >= inputEnd) return syntax(inputEnd);
     p = ofLists ? parseList(p, itemKind, message) : parseSingle(p, itemKind, message);
     if (!p) return 0;
     leave();
@@ -270,10 +266,10 @@ function parseMap(p: usize, itemKind: u32, message: usize, ofLists: bool): usize
     last = <u32>link;
     count++;
     p = skipSpace(p);
-    if (p >= inputEnd) return syntax(inputEnd, Expecting.afterPair);
+    if (p >= inputEnd) return syntax(inputEnd);
     const d = load<u8>(p);
     if (d == 0x7d) break;
-    if (d != 0x2c) return syntax(p, Expecting.afterPair);
+    if (d != 0x2c) return syntax(p);
     p = skipSpace(p + 1);
   }
   ref = sortMap(last, count);
@@ -412,7 +408,7 @@ function parseSchemaOr(p: usize, c: u32, itemKind: u32, union: usize): usize {
   return p;
 }
 
-/** A value of the wrong type, unless something that is not JSON at all comes first. */
+/** A value of the wrong type. */
 function mismatch(p: usize): usize {
   return fail(Problem.type, p);
 }

@@ -17,7 +17,6 @@ import { mapSorted } from './mapsort';
 import * as named from './named';
 import {
   closeOutput,
-  openOutput,
   position,
   put,
   putBase64,

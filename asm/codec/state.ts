@@ -31,7 +31,6 @@ export let applyDefaults: bool = false;
 /** First failure of the call. */
 export let failure: i32 = Problem.none;
 export let failureAt: usize = 0;
-export let failureDetail: u32 = 0;
 
 export function setTable(at: usize): void {
   table = at;
@@ -44,7 +43,6 @@ export function begin(input: usize, length: u32, arena: usize, arenaLimit: usize
   slotTop = arenaLimit & ~7;
   failure = Problem.none;
   failureAt = 0;
-  failureDetail = 0;
   depth = 0;
   messageDepth = 0;
   quiet = 0;
@@ -63,11 +61,10 @@ export function useDefaults(on: bool): void {
 }
 
 /** Records the failure and returns 0, the position that means "stop". */
-export function fail(problem: i32, at: usize, detail: u32 = 0): usize {
+export function fail(problem: i32, at: usize): usize {
   if (failure == Problem.none) {
     failure = problem;
     failureAt = at;
-    failureDetail = detail;
   }
   return 0;
 }
@@ -151,7 +148,7 @@ const problemLimit: u32 = 1000;
 const problemRegion: usize = memory.data(65536, 8);
 const problemRegionSize: u32 = 65536;
 export let problemCount: u32 = 0;
-export let problemBytes: u32 = 0;
+let problemBytes: u32 = 0;
 let problemOverflow: bool = false;
 
 /** Above 0 where upstream reads leniently: within the unions of JSON Schema. */

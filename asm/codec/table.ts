@@ -50,7 +50,7 @@ export const enum Op {
 }
 
 /** Size of a field record. */
-export const fieldSize: u32 = 80;
+const fieldSize: u32 = 80;
 
 @inline
 export function at(offset: u32): usize {

@@ -4,9 +4,7 @@ import { copy } from '../shared/bytes';
 import { applyDefaults } from './state';
 import {
   at as tableAt,
-  Flag,
   fieldAt,
-  flagsOf,
   Kind,
   kindOf,
   maskWords,

@@ -30,5 +30,5 @@ export function failureOf(instance: CodecInstance, input: Uint8Array): CodecErro
   const kind = kinds[instance.report(6)] ?? 'syntax';
   const at = instance.report(7);
   const place = at === nowhere || at > input.length ? '' : ` at byte ${at}`;
-  return new CodecError(kind, `${words[kind]}${place}`, instance.text(instance.report(9), instance.report(10)));
+  return new CodecError(kind, `${words[kind]}${place}`, instance.text(instance.report(8), instance.report(9)));
 }
