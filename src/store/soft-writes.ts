@@ -71,7 +71,7 @@ export class SoftWrites {
   #due(): void {
     this.#refill();
     if (this.#allowanceBytes < 0 && this.#dirty.size < keyLimit) {
-      this.#rearm(Math.ceil(-this.#allowanceBytes / this.#bytesPerMs));
+      this.#rearm(Math.min(Math.ceil(-this.#allowanceBytes / this.#bytesPerMs), dayMs));
       return;
     }
     this.#timer?.cancel();

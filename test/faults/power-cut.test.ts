@@ -121,7 +121,7 @@ async function cutEverywhere(events: readonly DiskEvent[]): Promise<{ images: nu
   return { images, problems };
 }
 
-test('every acknowledged hard write survives a power cut at any moment', { skip, timeout: 300_000 }, async (t) => {
+test('every acknowledged hard write survives a power cut at any moment', { skip, timeout: 600_000 }, async (t) => {
   const events = await record(true);
   const syncsOf = (file: string): number =>
     events.filter((event) => event.type === 'sync' && event.file === file).length;
@@ -136,7 +136,7 @@ test('every acknowledged hard write survives a power cut at any moment', { skip,
 
 test('the same check finds lost writes when commits are answered before they are durable', {
   skip,
-  timeout: 300_000,
+  timeout: 600_000,
 }, async () => {
   const { problems } = await cutEverywhere(await record(false));
   assert.ok(
