@@ -49,8 +49,8 @@ export const enum Op {
   close = 2, // (in reverse) its beginning: write length and tag
 }
 
-/** Size of a field record. */
-const fieldSize: u32 = 80;
+/** Size of a field record. It begins with the first and the last eight bytes of the name, zero-filled. */
+const fieldSize: u32 = 48;
 
 @inline
 export function at(offset: u32): usize {
@@ -120,66 +120,66 @@ export function findField(message: usize, name: usize, length: u32): i32 {
   const found = <i32>load<u16>(at(load<u32>(message, 12)) + h * 2) - 1;
   if (found < 0) return -1;
   const field = fieldAt(message, found);
-  if (nameLength(field) != length || load<u64>(field, 64) != head || load<u64>(field, 72) != tail) return -1;
+  if (nameLength(field) != length || load<u64>(field) != head || load<u64>(field, 8) != tail) return -1;
   return length <= 16 || equal(nameAt(field), name, length) ? found : -1;
 }
 
 // --- fields -----------------------------------------------------------------------------------------------------------
 
-/** `,"name":` */
-@inline
-export function keyAt(field: usize): usize {
-  return at(load<u32>(field));
-}
-@inline
-export function keyLength(field: usize): u32 {
-  return <u32>load<u16>(field, 4);
-}
-@inline
-export function nameAt(field: usize): usize {
-  return at(load<u32>(field, 52));
-}
 @inline
 export function nameLength(field: usize): u32 {
-  return <u32>load<u16>(field, 6);
+  return <u32>load<u16>(field, 16);
+}
+/** `,"name":` */
+@inline
+export function keyLength(field: usize): u32 {
+  return <u32>load<u16>(field, 18);
 }
 @inline
 export function kindOf(field: usize): u32 {
-  return <u32>load<u8>(field, 8);
+  return <u32>load<u8>(field, 20);
 }
 @inline
 export function shapeOf(field: usize): u32 {
-  return <u32>load<u8>(field, 9);
+  return <u32>load<u8>(field, 21);
 }
 @inline
 export function flagsOf(field: usize): u32 {
-  return <u32>load<u16>(field, 10);
+  return <u32>load<u16>(field, 22);
 }
-/** Struct that holds the field on the wire: 0 = the message itself. */
 @inline
-export function containerOf(field: usize): u32 {
-  return <u32>load<u16>(field, 12);
+export function keyAt(field: usize): usize {
+  return at(load<u32>(field, 24));
+}
+@inline
+export function nameAt(field: usize): usize {
+  return keyAt(field) + 2;
 }
 /** Message of a field (or of its items). */
 @inline
 export function messageOf(field: usize): usize {
-  return at(load<u32>(field, 16));
+  return at(load<u32>(field, 28));
 }
 /** The tag's bytes, little-endian, and how many they are. */
 @inline
 export function tagOf(field: usize): u32 {
-  return load<u32>(field, 20);
+  return load<u32>(field, 32);
 }
 @inline
 export function tagLength(field: usize): u32 {
-  return load<u32>(field, 24);
+  return <u32>load<u16>(field, 36);
+}
+/** Struct that holds the field on the wire: 0 = the message itself. */
+@inline
+export function containerOf(field: usize): u32 {
+  return <u32>load<u16>(field, 38);
 }
 /** JSON of an absent field that is shown nevertheless: `,"name":null`. */
 @inline
 export function absentJsonAt(field: usize): usize {
-  return at(load<u32>(field, 48));
+  return at(load<u32>(field, 40));
 }
 @inline
 export function absentJsonLength(field: usize): u32 {
-  return load<u32>(field, 56);
+  return load<u32>(field, 44);
 }

@@ -104,6 +104,13 @@ describe('JSON', () => {
     }
   });
 
+  test('a long body is not read twice to word its error', () => {
+    const long = bytes(`{"data":{"a":"${'x'.repeat(2 << 20)}","b":7}}`);
+    const error = failure(() => codec.fromJson('core/v1.ConfigMap', long, plain));
+    assert.deepEqual([error.kind, error.path], ['type', 'data.b']);
+    assert.match(error.message, /^a value of the wrong type at byte 2097/);
+  });
+
   test('a time is read digit by digit', () => {
     const at = (time: string): Uint8Array => bytes(`{"metadata":{"creationTimestamp":"${time}"}}`);
     const good = '1996-12-31T23:59:59Z';

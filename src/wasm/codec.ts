@@ -19,8 +19,8 @@ export interface IsolatedCodecOptions {
   /** Longest output, bytes. Short input can stand for much more: every zero value is written. */
   outputLimitBytes?: number;
   /**
-   * Gives failures their final words: it decodes again what the module refused. Rare, so it may be slow. Without it
-   * errors say what and where in words of their own.
+   * Gives failures their final words: it decodes again what the module refused. Without it, and for input above 1 MiB
+   * (it is slow), errors say what and where in words of their own.
    */
   explain?: Codec | undefined;
 }
@@ -31,6 +31,7 @@ const defaultOutputLimit = 64 << 20;
 /** What one byte of input needs at most: an empty map entry has two bytes and makes nodes of forty. */
 const arenaBytesPerInputByte = 20;
 const arenaSlack = 1 << 20;
+const explainLimitBytes = 1 << 20;
 const maxProblems = 100;
 /** An instance that has touched this much memory is replaced, so that one large object does not stay resident. */
 const recycleAboveBytes = 16 << 20;
@@ -140,7 +141,7 @@ export class IsolatedCodec implements Codec {
 
   #failure(instance: CodecInstance, input: Uint8Array, again: (codec: Codec) => unknown): CodecError {
     const failure = failureOf(instance, input);
-    if (failure.kind === 'size' || !this.#explain) return failure;
+    if (failure.kind === 'size' || !this.#explain || input.length > explainLimitBytes) return failure;
     try {
       again(this.#explain);
     } catch (error) {

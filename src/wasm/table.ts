@@ -16,7 +16,7 @@ import { absentValues, type AbsentValue } from './table-absent.ts';
 export const tableMagic = 0x3143_534e;
 export const headerSize = 32;
 export const messageSize = 48;
-const fieldSize = 80;
+const fieldSize = 48;
 const knownBits = { container: 1 << 15, wireShift: 16, repeated: 1 << 19, merging: 1 << 20 } as const;
 
 const kinds: Readonly<Record<Exclude<TypeModel['kind'], 'list' | 'map'>, number>> = {
@@ -202,28 +202,28 @@ class TableWriter {
       const record = records.subarray(index * fieldSize, (index + 1) * fieldSize);
       const name = Buffer.from(field.json);
       const key = Buffer.from(`,${JSON.stringify(field.json)}:`);
-      record.writeUInt32LE(this.#append(key), 0);
-      record.writeUInt16LE(key.length, 4);
-      record.writeUInt16LE(name.length, 6);
-      record.writeUInt32LE(this.#append(name), 52);
-      name.copy(record, 64, 0, 8);
-      name.copy(record, 72, Math.max(0, name.length - 8));
+      if (key.length !== name.length + 4) throw new Error(`field name ${field.json} needs escapes`);
+      name.copy(record, 0, 0, 8);
+      name.copy(record, 8, Math.max(0, name.length - 8));
+      record.writeUInt16LE(name.length, 16);
+      record.writeUInt16LE(key.length, 18);
+      record.writeUInt32LE(this.#append(key), 24);
       if (field.wire.length === 0) {
-        record.writeUInt8(kindNone, 8);
+        record.writeUInt8(kindNone, 20);
         return;
       }
       const type = describe(field.type);
-      record.writeUInt8(type.kind, 8);
-      record.writeUInt8(type.shape, 9);
-      record.writeUInt16LE(flagsOf(field), 10);
-      record.writeUInt16LE(plan.containerOf[index]!, 12);
+      record.writeUInt8(type.kind, 20);
+      record.writeUInt8(type.shape, 21);
+      record.writeUInt16LE(flagsOf(field), 22);
+      record.writeUInt16LE(plan.containerOf[index]!, 38);
       const message = type.union ? unionName(type.union) : type.message;
-      if (message) record.writeUInt32LE(this.#offsets.get(message)!, 16);
+      if (message) record.writeUInt32LE(this.#offsets.get(message)!, 28);
       this.#tag(record, tagOf(field, type));
       const json = absent.get(field.json)?.json;
       if (!json) return;
-      record.writeUInt32LE(this.#append(json), 48);
-      record.writeUInt32LE(json.length, 56);
+      record.writeUInt32LE(this.#append(json), 40);
+      record.writeUInt32LE(json.length, 44);
     });
     return this.#append(records);
   }
@@ -231,8 +231,8 @@ class TableWriter {
   #tag(record: Buffer, value: number): void {
     const length = value < 0x80 ? 1 : 2;
     if (value >= 0x4000) throw new Error('field number is too large for the table');
-    record.writeUInt32LE(length === 1 ? value : (value & 0x7f) | 0x80 | ((value >> 7) << 8), 20);
-    record.writeUInt32LE(length, 24);
+    record.writeUInt32LE(length === 1 ? value : (value & 0x7f) | 0x80 | ((value >> 7) << 8), 32);
+    record.writeUInt16LE(length, 36);
   }
 
   /** What the module writes, in its order: operation and field; tag, or what stands for the field when it is absent. */
