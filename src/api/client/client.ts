@@ -109,7 +109,7 @@ export class InProcessClient implements Client {
     const subresource = call.resource.subresources.get(call.subresource);
     const write = this.#writeOptions(options);
     if (subresource?.type === 'scale') {
-      const outcome = await patchObject(this.#core, call, patch, write, scaleTarget(call, subresource));
+      const outcome = await patchObject(this.#core, call, patch, write, scaleTarget(this.#core, call, subresource));
       return scaleOf(subresource, this.#result(call.resource, outcome)) as KubeObject as T;
     }
     return this.#result(call.resource, await patchObject(this.#core, call, patch, write)) as T;

@@ -22,8 +22,8 @@ export interface BodyRules {
   gvk: Gvk;
   fieldValidation: FieldValidation;
   warn(text: string): void;
-  /** Other apiVersions that the body may name (DeleteOptions of any group). */
-  anyVersion?: boolean;
+  /** An options object: any group may be named, and errors are told without saying what was expected. */
+  options?: boolean;
 }
 
 const summaryLimit = 30;
@@ -77,6 +77,7 @@ async function decodeRaw(
 }
 
 function unrecognised(body: Uint8Array, rules: BodyRules, text: string): Error {
+  if (rules.options) return apiError.badRequest(text);
   return apiError.badRequest(
     `the object provided is unrecognized (must be of type ${rules.gvk.kind}): ${text} (${summary(body)})`,
   );
@@ -121,17 +122,19 @@ async function yamlToJson(body: Uint8Array, rules: BodyRules): Promise<{ bytes: 
   }
 }
 
-/** Where upstream's scheme stands; it is in its messages. */
+/** Where upstream's schemes stand; they are in its messages. */
 const schemeName = 'pkg/api/legacyscheme/scheme.go:30';
+const optionsScheme = 'k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/register.go:27';
 
-export const unregistered = ({ apiVersion, kind }: Gvk): string =>
-  `no kind "${kind}" is registered for version "${apiVersion}" in scheme "${schemeName}"`;
+export const unregistered = ({ apiVersion, kind }: Gvk, scheme = schemeName): string =>
+  `no kind "${kind}" is registered for version "${apiVersion}" in scheme "${scheme}"`;
 
 function checkKind(core: Core, decoded: Decoded, rules: BodyRules): void {
   const { gvk } = rules;
   const found = { apiVersion: decoded.apiVersion || gvk.apiVersion, kind: decoded.kind || gvk.kind };
-  if (rules.anyVersion && found.kind === gvk.kind) return;
+  if (rules.options && found.kind === gvk.kind) return;
   if (found.kind === gvk.kind && found.apiVersion === gvk.apiVersion) return;
+  if (rules.options) throw apiError.badRequest(unregistered(found, optionsScheme));
   if (!core.registry.hasKind(found)) throw handledAs(found, gvk, unregistered(found));
   if (found.kind !== gvk.kind) {
     const from = `${versionOf(found.apiVersion)}.${found.kind}`;

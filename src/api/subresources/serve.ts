@@ -18,6 +18,7 @@ import { checkName, ensureNamespace } from '../verbs/meta.ts';
 import { managerName, parseWriteOptions, type WriteOptions } from '../verbs/options.ts';
 import { patchObject, type PatchTarget } from '../verbs/patch.ts';
 import { applyUpdate } from '../verbs/update.ts';
+import { toParentFields, toScaleFields, trackScale } from './scale-fields.ts';
 import { type Scale, scaleGvk, scaleMessage, scaleOf, withScale } from './scale.ts';
 
 const keyOf = (call: Call): string => {
@@ -66,7 +67,7 @@ export async function serveScale(
     object = servedObject(core, call, await updateScale(core, call, subresource, scale, options));
   } else {
     const { patch, options } = await readPatch(core, exchange);
-    const target = scaleTarget(call, subresource);
+    const target = scaleTarget(core, call, subresource);
     object = servedObject(core, call, await patchObject(core, call, patch, options, target));
   }
   sendPlain(exchange, 200, objectSource(core, scaleMessage, scaleGvk, scaleOf(subresource, object)), output);
@@ -85,16 +86,28 @@ export function updateScale(
     kind: 'UpdateOptions',
     uid: '',
     createMissing: false,
-    next: (current) => trackUpdate(core, call, current, withScale(call, subresource, current!, scale), manager),
+    next: (current) =>
+      trackScale(
+        core,
+        call,
+        withScale(call, subresource, current!, scale),
+        scaleOf(subresource, current!),
+        scale,
+        manager,
+      ),
   });
 }
 
 /** Patches meet the Scale, not the object. */
-export const scaleTarget = (call: Call, subresource: ScaleSubresource): PatchTarget => ({
+export const scaleTarget = (core: Core, call: Call, subresource: ScaleSubresource): PatchTarget => ({
   message: scaleMessage,
   gvk: scaleGvk,
   read: (current) => current && scaleOf(subresource, current),
   write: (current, patched) => withScale(call, subresource, current!, patched as Scale),
+  track: (next, current, patched, manager) =>
+    trackScale(core, call, next, scaleOf(subresource, current), patched as Scale, manager),
+  fields: toScaleFields,
+  parentFields: (parent, own) => toParentFields(parent, own, call.resource.gvk.apiVersion),
 });
 
 /** POST of a body that acts on its parent: token, binding, eviction. */

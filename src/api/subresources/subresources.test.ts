@@ -119,3 +119,33 @@ test('a connect subresource belongs to its port', async () => {
   assert.equal((await cluster.ask('DELETE', `${pods}/p/exec`)).status, 405);
   await cluster.close();
 });
+
+test('who scales owns the replicas, and nothing else', async () => {
+  const cluster = await testCluster();
+  const owners = async (): Promise<string[]> => {
+    const main = await cluster.ask('GET', `${deployments}/d`);
+    return (at(main.json, 'metadata.managedFields') as object[])
+      .filter((entry) => JSON.stringify(at(entry, 'fieldsV1')).includes('f:replicas'))
+      .map(
+        (entry) =>
+          `${at(entry, 'manager')} ${at(entry, 'operation')} ${at(entry, 'apiVersion')} ${at(entry, 'subresource')}`,
+      );
+  };
+  await makeDeployment(cluster);
+  assert.deepEqual(await owners(), ['unknown Update apps/v1 undefined']);
+  await cluster.ask('PUT', `${deployments}/d/scale`, {
+    body: { metadata: { name: 'd' }, spec: { replicas: 3 } },
+    headers: { 'user-agent': 'hpa/1' },
+  });
+  assert.deepEqual(await owners(), ['hpa Update apps/v1 scale']);
+  const scale = { apiVersion: 'autoscaling/v1', kind: 'Scale', metadata: { name: 'd', namespace: 'default' } };
+  const apply = (query: string): Promise<{ status: number }> =>
+    cluster.ask('PATCH', `${deployments}/d/scale?fieldManager=me${query}`, {
+      body: { ...scale, spec: { replicas: 7 } },
+      headers: { 'content-type': 'application/apply-patch+yaml' },
+    });
+  assert.equal((await apply('')).status, 409);
+  assert.equal((await apply('&force=true')).status, 200);
+  assert.deepEqual(await owners(), ['me Apply apps/v1 scale']);
+  await cluster.close();
+});

@@ -1,6 +1,6 @@
 import { apiError, StatusError } from '../../kernel/status.ts';
 import { CodecError, type MessageName } from '../../schema/codec.ts';
-import type { KubeObject } from '../../schema/object.ts';
+import type { KubeObject, ManagedFieldsEntry } from '../../schema/object.ts';
 import { applyPatch, resetFields } from '../apply/index.ts';
 import type { Call, Core } from '../core.ts';
 import { inVersion, trackUpdate } from '../fields.ts';
@@ -44,13 +44,25 @@ export interface PatchTarget {
   read(current: KubeObject | undefined): KubeObject | undefined;
   /** Back into the served object. */
   write(current: KubeObject | undefined, patched: KubeObject): KubeObject;
+  /** Records in `next`, the served object, that `manager` patched the target. */
+  track(next: KubeObject, current: KubeObject, patched: KubeObject, manager: string): KubeObject;
+  /** managedFields of the served object as the target shows them … */
+  fields(parent: readonly ManagedFieldsEntry[] | undefined): ManagedFieldsEntry[] | undefined;
+  /** … and what they are after an apply left `own` on the target. */
+  parentFields(
+    parent: readonly ManagedFieldsEntry[] | undefined,
+    own: ManagedFieldsEntry[] | undefined,
+  ): ManagedFieldsEntry[] | undefined;
 }
 
-const wholeObject = (call: Call): PatchTarget => ({
+const wholeObject = (core: Core, call: Call): PatchTarget => ({
   message: call.resource.definition.message,
   gvk: call.resource.gvk,
   read: (current) => current,
   write: (_current, patched) => patched,
+  track: (next, current, _patched, manager) => trackUpdate(core, call, current, next, manager),
+  fields: (parent) => parent && [...parent],
+  parentFields: (_parent, own) => own,
 });
 
 /** PATCH of any type. Re-evaluated when another write comes between. */
@@ -59,7 +71,7 @@ export async function patchObject(
   call: Call,
   patch: Patch,
   options: WriteOptions,
-  target: PatchTarget = wholeObject(call),
+  target: PatchTarget = wholeObject(core, call),
 ): Promise<Outcome> {
   const isApply = patch.type === 'application/apply-patch+yaml';
   return applyUpdate(core, call, options, {
@@ -86,7 +98,7 @@ function patched(
   const result = decode(core, call, options, target, object, problems, shown);
   const next = target.write(current, result);
   finishNext(call, next);
-  return trackUpdate(core, call, current, next, managerName(options, call.userAgent));
+  return target.track(next, current, result, managerName(options, call.userAgent));
 }
 
 /** `shown`: the text that upstream puts into messages about what came out. */
@@ -170,7 +182,7 @@ function applied(
     apiVersion: target.gvk.apiVersion,
     kind: target.gvk.kind,
     message: target.message,
-    live: before && current ? { ...before, metadata: { ...before.metadata, ...ownedBy(current) } } : before,
+    live: before && withFields(before, target.fields(current?.metadata.managedFields)),
     applied: patch.body,
     manager: options.fieldManager,
     force: options.force === true,
@@ -185,7 +197,8 @@ function applied(
   const result = decodeObject(core.codec, target.message, decoded.bytes, target.gvk);
   const next = target.write(current, result);
   finishNext(call, next);
-  if (managedFields) next.metadata.managedFields = managedFields;
+  const fields = target.parentFields(current?.metadata.managedFields, managedFields);
+  if (fields?.length) next.metadata.managedFields = fields;
   else delete next.metadata.managedFields;
   if (!current && next.metadata.uid) {
     throw apiError.conflict(
@@ -197,8 +210,10 @@ function applied(
   return next;
 }
 
-const ownedBy = (current: KubeObject): Pick<KubeObject['metadata'], 'managedFields'> =>
-  current.metadata.managedFields ? { managedFields: current.metadata.managedFields } : {};
+function withFields(object: KubeObject, managedFields: ManagedFieldsEntry[] | undefined): KubeObject {
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata: { ...metadata, ...(managedFields && { managedFields }) } };
+}
 
 function judgeYaml(call: Call, options: WriteOptions, problems: readonly string[]): void {
   if (options.fieldValidation === 'Ignore') return;

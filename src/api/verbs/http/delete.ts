@@ -19,7 +19,7 @@ async function readDeleteOptions(core: Core, exchange: Exchange): Promise<Delete
     gvk: { apiVersion: 'meta.k8s.io/v1', kind: 'DeleteOptions' },
     fieldValidation: 'Ignore',
     warn: exchange.warn,
-    anyVersion: true,
+    options: true,
   });
   const { gracePeriodSeconds, preconditions, orphanDependents, propagationPolicy, dryRun } = decoded;
   return {
