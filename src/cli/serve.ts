@@ -164,14 +164,12 @@ async function openFront(
   handler: HttpHandler,
   log: Logger,
 ): Promise<{ close(graceMs: number): Promise<void> }> {
-  const { certFile, keyFile } = pki.certificate('kube-external-serving');
-  const localhost = pki.certificate('kube-apiserver-localhost-serving');
+  const { certFile, keyFile } = pki.listener;
   const server = await createHttpServer({
     host: '0.0.0.0',
     port: config.apiServer.port,
     certFile,
     keyFile,
-    serverNames: [{ names: ['localhost'], certFile: localhost.certFile, keyFile: localhost.keyFile }],
     clientCaFile: pki.bundle('listener-client-ca.crt').file,
     handler,
     bodyLimitBytes: profile.budget.requestBodyBytes,
