@@ -2,6 +2,7 @@
 import { mergeTypeOf, resetFields, updateManagedFields, type VersionedObject } from './apply/index.ts';
 import type { KubeObject } from '../schema/object.ts';
 import type { Call, Core } from './core.ts';
+import { toServed, toStored } from './views.ts';
 
 /** Records in `next` (served form, changed in place) that `manager` made it out of `live`. */
 export function trackUpdate(
@@ -30,10 +31,8 @@ export function trackUpdate(
 
 /** The same object as another served version of its resource shows it. */
 export function inVersion(core: Core, call: Call, object: KubeObject, apiVersion: string): VersionedObject | undefined {
-  const { definition, stored } = call.resource;
-  const other = core.registry.versionOf(stored!, apiVersion);
+  const other = core.registry.versionOf(call.resource.stored!, apiVersion);
   if (!other) return undefined;
-  const storage = definition.view ? definition.view.toStorage(object) : object;
-  const served = other.definition.view ? other.definition.view.fromStorage(storage) : storage;
+  const served = toServed(core, other, toStored(core, call.resource, object));
   return { object: served, type: mergeTypeOf(other.definition.message) };
 }

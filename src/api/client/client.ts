@@ -20,6 +20,7 @@ import { copyOf, decodeObject } from '../objects.ts';
 import type { Resource } from '../routing/index.ts';
 import { runAction, runReview, type Scale, scaleOf, scaleTarget, updateScale } from '../subresources/index.ts';
 import type { UserInfo } from '../types.ts';
+import { toServed } from '../views.ts';
 import { requireAccess } from '../verbs/authorize.ts';
 import type { Outcome } from '../verbs/commit.ts';
 import { createObject } from '../verbs/create.ts';
@@ -177,13 +178,12 @@ export class InProcessClient implements Client {
   }
 
   #served(resource: Resource, entry: Entry): KubeObject {
-    const object = this.#core.store.object(entry);
-    return resource.definition.view ? resource.definition.view.fromStorage(object) : object;
+    return toServed(this.#core, resource, this.#core.store.object(entry));
   }
 
   #result(resource: Resource, outcome: Outcome): KubeObject {
     if ('entry' in outcome) return this.#served(resource, outcome.entry);
-    return resource.definition.view ? resource.definition.view.fromStorage(outcome.object) : outcome.object;
+    return toServed(this.#core, resource, outcome.object);
   }
 }
 

@@ -5,6 +5,7 @@ import type { Entry, StoreEvent, Subscription } from '../../store/types.ts';
 import type { Call, Core } from '../core.ts';
 import { decodeObject } from '../objects.ts';
 import type { Predicate } from '../selectors/index.ts';
+import { toServed } from '../views.ts';
 import { predicateOf } from '../verbs/list.ts';
 import { type ListOptions, parseRevision } from '../verbs/options.ts';
 import { scopeOf, snapshotOf } from '../verbs/snapshot.ts';
@@ -70,8 +71,8 @@ function sendState(
 /** An object that leaves the selection shows its last selected state at the event's revision. */
 function objectOf(core: Core, call: Call, event: StoreEvent, type: EventType, serve: Serve): KubeObject {
   if (type !== 'DELETED' || event.type === 'delete') return serve(event.current);
-  const { stored, definition } = call.resource;
+  const { stored } = call.resource;
   const bytes = core.codec.stampRevision(core.store.bytes(event.previous!), event.revision);
   const object = decodeObject(core.codec, stored!.message, bytes, stored!.gvk);
-  return definition.view ? definition.view.fromStorage(object) : object;
+  return toServed(core, call.resource, object);
 }

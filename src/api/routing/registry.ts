@@ -70,7 +70,7 @@ export class Registry {
       listKind: definition.listKind ?? `${definition.kind}List`,
       namespaced: definition.scope === 'Namespaced',
       qualified: { group: definition.group, resource: definition.resource },
-      qualifiedKind: { group: definition.group, resource: definition.kind },
+      qualifiedKind: { group: base.group, resource: base.kind },
       base,
       stored,
       subresources,

@@ -8,6 +8,7 @@ import type { Exchange } from '../exchange.ts';
 import { trackUpdate } from '../fields.ts';
 import { decodeBody, mediaOfBody, objectSource, sendPlain, statusSource } from '../negotiation/index.ts';
 import { copyOf, type Gvk } from '../objects.ts';
+import { toServed } from '../views.ts';
 import { resourceKey } from '../routing/index.ts';
 import { admit, optionsObject, validateAdmission } from '../verbs/admission.ts';
 import type { Outcome } from '../verbs/commit.ts';
@@ -42,7 +43,7 @@ async function readBodyAs(
 /** The served form of the parent after a write. */
 function servedObject(core: Core, call: Call, outcome: Outcome): KubeObject {
   const object = 'entry' in outcome ? core.store.object(outcome.entry) : outcome.object;
-  return call.resource.definition.view ? call.resource.definition.view.fromStorage(object) : object;
+  return toServed(core, call.resource, object);
 }
 
 /** GET, PUT and PATCH of /scale. */

@@ -4,11 +4,12 @@ import { HeadMovedError } from '../../store/types.ts';
 import type { Call, Core } from '../core.ts';
 import { trackUpdate } from '../fields.ts';
 import { copyOf } from '../objects.ts';
+import { toServed, toStored } from '../views.ts';
 import { unknownServerError } from '../patch/index.ts';
 import { admit, hookContext, optionsObject, validateAdmission } from './admission.ts';
 import { bytesOf, commit, type Outcome, withAllocation } from './commit.ts';
 import { dedupOwners, ensureNamespace, fillSystemFields, generateName, wipeSystemFields } from './meta.ts';
-import { validateMeta } from './object-meta.ts';
+import { validateFinalizerDomains, validateMeta } from './object-meta.ts';
 import { managerName, revisionProblem, type WriteOptions } from './options.ts';
 
 const generateAttempts = 8;
@@ -58,13 +59,13 @@ export async function insertObject(
   served: KubeObject,
   options: WriteOptions,
 ): Promise<Outcome> {
-  const { base, definition } = call.resource;
-  const object = definition.view ? definition.view.toStorage(served) : served;
+  const { base } = call.resource;
+  const object = toStored(core, call.resource, served);
   const context = hookContext(core, call, options.dryRun);
   fillSystemFields(object.metadata, context.nowMs);
   clearServerFields(call, object);
   base.prepareForCreate?.(object, context);
-  checkNew(call, object);
+  checkNew(core, call, object);
   for (const text of base.warnings?.(object, undefined) ?? []) call.warn(text);
 
   const name = object.metadata.name!;
@@ -95,11 +96,12 @@ function clearServerFields(call: Call, object: KubeObject): void {
   if (call.resource.base.generation) object.metadata.generation = 1;
 }
 
-function checkNew(call: Call, object: KubeObject): void {
+function checkNew(core: Core, call: Call, object: KubeObject): void {
   const { base, definition, namespaced, qualifiedKind } = call.resource;
-  const served = definition.view ? definition.view.fromStorage(object) : object;
+  const served = toServed(core, call.resource, object);
   const errors: FieldError[] = [
     ...validateMeta(object.metadata, namespaced, base.validateName),
+    ...(base.anyFinalizer ? [] : validateFinalizerDomains(object.metadata.finalizers)),
     ...(definition.validate?.(served) ?? base.validate?.(object) ?? []),
     ...(definition.validateCreate?.(served) ?? base.validateCreate?.(object) ?? []),
   ];

@@ -40,7 +40,6 @@ export function* validateMeta(
   yield* validateOwners(meta.ownerReferences);
   yield* validateFinalizers(meta.finalizers);
   yield* validateManagedFields(meta.managedFields);
-  yield* validateFinalizerDomains(meta.finalizers);
 }
 
 /** Checks a change of metadata. */
@@ -124,8 +123,8 @@ function* validateFinalizers(finalizers: readonly string[] | undefined): Iterabl
 
 const standardFinalizers = ['kubernetes', 'orphan', 'foregroundDeletion'];
 
-/** Built-in kinds take no finalizer without a domain, except the system's own. */
-function* validateFinalizerDomains(finalizers: readonly string[] | undefined): Iterable<FieldError> {
+/** Most built-in kinds take no finalizer without a domain, except the system's own. */
+export function* validateFinalizerDomains(finalizers: readonly string[] | undefined): Iterable<FieldError> {
   for (const [index, name] of (finalizers ?? []).entries()) {
     if (name.includes('/') || standardFinalizers.includes(name)) continue;
     const text = 'name is neither a standard finalizer name nor is it fully qualified';

@@ -1,17 +1,18 @@
-import { apiError, type FieldError } from '../../kernel/status.ts';
+import { apiError, type FieldError, fieldError } from '../../kernel/status.ts';
 import type { HookContext, ObjectSubresource } from '../../resources/define.ts';
 import type { KubeObject } from '../../schema/object.ts';
 import { type Entry, HeadMovedError } from '../../store/types.ts';
 import type { Call, Core } from '../core.ts';
 import { trackUpdate } from '../fields.ts';
 import { copyOf, sameJson } from '../objects.ts';
+import { toServed, toStored } from '../views.ts';
 import { admit, hookContext, optionsObject, validateAdmission } from './admission.ts';
 import { authorize } from './authorize.ts';
 import { bytesOf, commit, isNoOp, type Outcome, withAllocation } from './commit.ts';
 import { insertObject } from './create.ts';
 import { finishDeletion, hasFinalizers } from './delete-now.ts';
 import { checkName, dedupOwners, ensureNamespace } from './meta.ts';
-import { validateMeta, validateMetaUpdate } from './object-meta.ts';
+import { validateFinalizerDomains, validateMeta, validateMetaUpdate } from './object-meta.ts';
 import { managerName, revisionOf, type WriteOptions } from './options.ts';
 
 /** How long a no-op waits for the pending version that it agrees with. */
@@ -62,12 +63,12 @@ export async function applyUpdate(core: Core, call: Call, options: WriteOptions,
 }
 
 async function attemptUpdate(core: Core, call: Call, options: WriteOptions, plan: UpdatePlan): Promise<Outcome> {
-  const { definition, qualified, stored } = call.resource;
+  const { qualified, stored } = call.resource;
   const head = core.store.head(stored!, call.namespace, call.name);
   if (!head && !plan.createMissing) throw apiError.notFound(qualified, call.name);
   const previous = head && core.store.object(head);
   checkUid(core, call, plan.uid, previous);
-  const current = previous && definition.view ? definition.view.fromStorage(previous) : previous;
+  const current = previous && toServed(core, call.resource, previous);
   const next = await plan.next(current);
   ensureNamespace(call, next);
   await admitUpdate(core, call, options, plan, next, current);
@@ -76,7 +77,7 @@ async function attemptUpdate(core: Core, call: Call, options: WriteOptions, plan
     authorize(core, call, 'create');
     return insertObject(core, call, next, options);
   }
-  const object = definition.view ? definition.view.toStorage(next) : next;
+  const object = toStored(core, call.resource, next);
   checkRevision(call, object, head);
   return replace(core, call, options, plan, { head, previous, object });
 }
@@ -123,12 +124,7 @@ function checkRevision(call: Call, object: KubeObject, head: Entry): void {
   }
 }
 
-/** Go prints the unsigned zero in hexadecimal. */
-const revisionMissing: FieldError = {
-  type: 'FieldValueInvalid',
-  field: 'metadata.resourceVersion',
-  message: 'Invalid value: 0x0: must be specified for an update',
-};
+const revisionMissing = fieldError.invalid(['metadata', 'resourceVersion'], 0, 'must be specified for an update');
 
 interface Change {
   head: Entry;
@@ -147,7 +143,7 @@ async function replace(
   const { head, previous } = change;
   const context = hookContext(core, call, options.dryRun);
   const object = prepare(call, change.object, previous, context);
-  checkUpdate(call, object, previous);
+  checkUpdate(core, call, object, previous);
   for (const text of base.warnings?.(object, previous) ?? []) call.warn(text);
   keepTimestamps(object, previous);
   await validateAdmission(core, call, {
@@ -214,7 +210,7 @@ function keepSystemFields(object: KubeObject, previous: KubeObject): void {
 
 function bumpGeneration(call: Call, object: KubeObject, previous: KubeObject): void {
   const rule = call.resource.base.generation;
-  if (!rule) return;
+  if (!rule || call.subresource === 'status') return;
   const changed = typeof rule === 'function' ? rule(object, previous) : !sameSpec(call, object, previous);
   if (changed) object.metadata.generation = (previous.metadata.generation ?? 0) + 1;
 }
@@ -229,26 +225,28 @@ function sameSpec(call: Call, a: KubeObject, b: KubeObject): boolean {
   return true;
 }
 
-function checkUpdate(call: Call, object: KubeObject, previous: KubeObject): void {
+function checkUpdate(core: Core, call: Call, object: KubeObject, previous: KubeObject): void {
   const { base, namespaced, qualifiedKind } = call.resource;
   const errors = [
     ...validateMeta(object.metadata, namespaced, base.validateName),
+    ...(base.anyFinalizer ? [] : validateFinalizerDomains(object.metadata.finalizers)),
     ...validateMetaUpdate(object.metadata, previous.metadata),
-    ...ownErrors(call, object, previous),
+    ...ownErrors(core, call, object, previous),
   ];
   if (errors.length > 0) throw apiError.invalid(qualifiedKind, object.metadata.name ?? call.name, errors);
 }
 
 /** The kind's rules; a view has rules of its own, on its own form. */
-function ownErrors(call: Call, object: KubeObject, previous: KubeObject): Iterable<FieldError> {
+function ownErrors(core: Core, call: Call, object: KubeObject, previous: KubeObject): Iterable<FieldError> {
   const { base, definition } = call.resource;
   const subresource = objectSubresource(call);
   if (subresource) return subresource.validateUpdate?.(object, previous) ?? [];
-  const form = definition.view?.fromStorage ?? ((stored: KubeObject) => stored);
-  const next = form(object);
+  const next = toServed(core, call.resource, object);
   return [
     ...(definition.validate?.(next) ?? base.validate?.(object) ?? []),
-    ...(definition.validateUpdate?.(next, form(previous)) ?? base.validateUpdate?.(object, previous) ?? []),
+    ...(definition.validateUpdate?.(next, toServed(core, call.resource, previous)) ??
+      base.validateUpdate?.(object, previous) ??
+      []),
   ];
 }
 
