@@ -5,6 +5,7 @@ import { openOutput } from './out';
 import { peekMetadata } from './metadata';
 import { printDocument } from './print';
 import {
+  arenaTop,
   begin,
   fail,
   failure,
@@ -34,6 +35,11 @@ export function reportAt(): usize {
 /** First address behind the module's own data. */
 export function dataEnd(): usize {
   return __heap_base;
+}
+
+/** First address of the arena that the last call left alone. */
+export function arenaEnd(): usize {
+  return arenaTop;
 }
 
 /** Uses the schema table at `address`. */

@@ -304,7 +304,12 @@ function skipKey(p: usize): usize {
 }
 
 /** Position after the colon that must follow a key. */
+@inline
 export function colon(p: usize): usize {
+  return p < inputEnd && load<u8>(p) == 0x3a ? p + 1 : lateColon(p);
+}
+
+function lateColon(p: usize): usize {
   p = skipSpace(p);
   if (p >= inputEnd) return syntax(inputEnd);
   return load<u8>(p) == 0x3a ? p + 1 : syntax(p);

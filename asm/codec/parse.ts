@@ -125,6 +125,7 @@ function parseMembers(p: usize, message: usize, frame: usize, slots: usize): usi
 }
 
 /** Copies what the frame of an object holds into a node. */
+@inline
 function pack(frame: usize, slots: usize, words: u32): usize {
   let bits: u32 = 0;
   for (let w: u32 = 0; w < words; w++) bits += <u32>popcnt(load<u64>(frame + w * 8));
@@ -150,6 +151,7 @@ export function givesWay(field: usize): bool {
   return shapeOf(field) == Shape.single ? isZeroLeaf(kindOf(field), ref) : ref == 0;
 }
 
+@inline
 function parseField(p: usize, field: usize): usize {
   if (p >= inputEnd) return syntax(inputEnd);
   enter(nameAt(field), nameLength(field));

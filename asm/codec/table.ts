@@ -112,6 +112,7 @@ function head8(name: usize, length: u32): u64 {
 }
 
 /** Index of the field that JSON calls by these bytes, or -1. */
+@inline
 export function findField(message: usize, name: usize, length: u32): i32 {
   const head = head8(name, length);
   const tail = length >= 8 ? load<u64>(name + length - 8) : head;

@@ -89,10 +89,9 @@ export class IsolatedCodec implements Codec {
         output + this.#outputLimit,
       ),
     );
+    this.#recycle(workspace, bytes.length + length);
     if (length < 0) throw this.#failure(instance, bytes, (codec) => codec.toJson(message, bytes, gvk));
-    const json = instance.memory.slice(output, output + length);
-    this.#recycle(length);
-    return json;
+    return instance.memory.slice(output, output + length);
   }
 
   stampRevision(bytes: Uint8Array, revision: number): Uint8Array {
@@ -114,10 +113,9 @@ export class IsolatedCodec implements Codec {
     const result = this.#guard(() =>
       instance.exports[call](at, input.length, offset, defaults, arena, workspace.arenaEnd, output, limit),
     );
+    this.#recycle(workspace, input.length + limit - (result || limit));
     if (result === 0) throw this.#failure(instance, input, (codec) => codec[call](message, input, options));
-    const bytes = instance.memory.slice(result, limit);
-    this.#recycle(input.length * 4 + bytes.length);
-    return bytes;
+    return instance.memory.slice(result, limit);
   }
 
   #open(input: Uint8Array): Workspace {
@@ -150,7 +148,8 @@ export class IsolatedCodec implements Codec {
     return failure;
   }
 
-  #recycle(touched: number): void {
+  #recycle({ instance, arena }: Workspace, inputAndOutput: number): void {
+    const touched = instance.exports.arenaEnd() - arena + inputAndOutput;
     if (touched > recycleAboveBytes) this.#workspace = undefined;
   }
 }

@@ -12,13 +12,14 @@ import {
   parseTime,
   schema,
 } from '../schema/index.ts';
-import { readDirectory, writeTable } from './table.ts';
+import { readDirectory, tableRoomBytes, writeTable } from './table.ts';
 import { compileModule, type LinearMemory, type WasmModule } from './webassembly.ts';
 
 /** What asm/codec/index.ts exports. */
 interface CodecExports extends Record<string, unknown> {
   dataEnd(): number;
   reportAt(): number;
+  arenaEnd(): number;
   init(table: number): void;
   fromJson: Decode;
   fromProto: Decode;
@@ -48,8 +49,6 @@ type Decode = (
   limit: number,
 ) => number;
 
-/** Bytes that the table may take: enough for all messages there are. */
-const tableRoom = 1 << 20;
 const leadRoom = 1 << 14;
 
 const align = (address: number): number => Math.ceil(address / 64) * 64;
@@ -83,7 +82,7 @@ export class CodecInstance {
     this.exports = instantiateSync<CodecExports>(compiled as never, imports).exports;
     this.#report = this.exports.reportAt() / 4;
     this.#tableAt = align(this.exports.dataEnd());
-    this.#leadAt = this.#tableAt + tableRoom;
+    this.#leadAt = this.#tableAt + tableRoomBytes;
     this.#leadEnd = this.#leadAt;
     this.end = this.#leadAt + leadRoom;
     this.#directory = this.#load(builtTable);
@@ -138,8 +137,8 @@ export class CodecInstance {
   }
 
   #load(table: Uint8Array): Map<MessageName, number> {
-    if (table.length > tableRoom)
-      throw new Error(`the schema table has ${table.length} bytes; there is room for ${tableRoom}`);
+    if (table.length > tableRoomBytes)
+      throw new Error(`the schema table has ${table.length} bytes; there is room for ${tableRoomBytes}`);
     this.bytes.set(table, this.#tableAt);
     this.exports.init(this.#tableAt);
     return readDirectory(table);

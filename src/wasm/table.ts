@@ -13,6 +13,8 @@ import { type FieldModel, type MessageName, referenceCodec, type Schema, type Ty
 import { perfectHash } from './perfect-hash.ts';
 import { absentValues, type AbsentValue } from './table-absent.ts';
 
+/** Bytes of memory that a table may take: enough for all messages there are. */
+export const tableRoomBytes = 1 << 20;
 export const tableMagic = 0x3143_534e;
 export const headerSize = 32;
 export const messageSize = 48;
