@@ -3,9 +3,18 @@ import type { KubeObject } from '../../schema/object.ts';
 import type { Column } from '../define.ts';
 import { resource, statusSubresource } from '../shared/resource.ts';
 import type { HorizontalPodAutoscaler as V1 } from '../typings/autoscaling-v1.ts';
-import type { HorizontalPodAutoscaler as V2, MetricSpec, MetricStatus } from '../typings/autoscaling-v2.ts';
+import type { HorizontalPodAutoscaler as V2, MetricSpec } from '../typings/autoscaling-v2.ts';
 import { autoscalerColumns, defaultAutoscaler } from './horizontal-pod-autoscaler.ts';
-import { validateAutoscaler, validateTargetGroup } from './validation.ts';
+import {
+  behaviorFromV1,
+  behaviorToV1,
+  specFromV1,
+  specToV1,
+  statusFromV1,
+  statusToV1,
+  type V1Metric,
+} from './v1-metrics.ts';
+import { validateAutoscaler, validateAutoscalerStatus, validateTargetGroup } from './validation.ts';
 
 const metricsKey = 'autoscaling.alpha.kubernetes.io/metrics';
 const currentMetricsKey = 'autoscaling.alpha.kubernetes.io/current-metrics';
@@ -29,7 +38,7 @@ export const horizontalPodAutoscalerV1 = resource<V1>('autoscaling/v1/horizontal
   validate: (o) => validateAutoscaler(toV2(o)),
   validateCreate: (o) => validateTargetGroup(toV2(o)),
   validateUpdate: (next, previous) => validateTargetGroup(toV2(next), toV2(previous)),
-  subresources: { status: statusSubresource<V1>() },
+  subresources: { status: statusSubresource<V1>({ validateUpdate: (next) => validateAutoscalerStatus(toV2(next)) }) },
 });
 
 const isCpu = (metric: MetricSpec): boolean =>
@@ -38,19 +47,19 @@ const isCpu = (metric: MetricSpec): boolean =>
   metric.resource.target?.averageUtilization !== undefined;
 
 function toV1(o: V2): V1 {
-  const { metrics = [], behavior, ...spec } = o.spec ?? {};
-  const { currentMetrics: metricStatuses, conditions = [], ...status } = o.status ?? {};
+  const { metrics, behavior, ...spec } = o.spec ?? {};
+  const { currentMetrics: metricStatuses, conditions, ...status } = o.status ?? {};
   const currentMetrics = metricStatuses ?? [];
-  const cpu = metrics.find(isCpu);
+  const cpu = (metrics ?? []).find(isCpu);
   const target = cpu?.resource?.target?.averageUtilization;
   const current = currentMetrics.find((one) => one.type === 'Resource' && one.resource?.name === 'cpu');
   const utilization = current?.resource?.current?.averageUtilization;
-  const rest = metrics.filter((one) => one !== cpu);
+  const rest = (metrics ?? []).filter((one) => !isCpu(one));
   const annotations = { ...o.metadata.annotations };
-  if (rest.length > 0) annotations[metricsKey] = JSON.stringify(rest);
-  if (currentMetrics.length > 0) annotations[currentMetricsKey] = JSON.stringify(currentMetrics);
-  if (conditions.length > 0) annotations[conditionsKey] = JSON.stringify(conditions);
-  if (behavior) annotations[behaviorKey] = JSON.stringify(behavior);
+  if (rest.length > 0) annotations[metricsKey] = JSON.stringify(rest.map(specToV1));
+  if (currentMetrics.length > 0) annotations[currentMetricsKey] = JSON.stringify(currentMetrics.map(statusToV1));
+  if (conditions && conditions.length > 0) annotations[conditionsKey] = JSON.stringify(conditions);
+  if (behavior) annotations[behaviorKey] = JSON.stringify(behaviorToV1(behavior));
   const { annotations: _, ...metadata } = o.metadata;
   return {
     ...o,
@@ -70,19 +79,20 @@ function toV2(o: V1): V2 {
     delete annotations[key];
     return parse<T>(text);
   };
-  const metrics: MetricSpec[] = [...(take<MetricSpec[]>(metricsKey) ?? [])];
+  const metrics = (take<V1Metric[]>(metricsKey) ?? []).map(specFromV1);
   if (target !== undefined) {
-    metrics.unshift({
+    metrics.push({
       type: 'Resource',
       resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: target } },
     });
   }
-  const currentMetrics: MetricStatus[] = take<MetricStatus[]>(currentMetricsKey) ?? [];
+  const currentMetrics = (take<V1Metric[]>(currentMetricsKey) ?? []).map(statusFromV1);
   if (utilization !== undefined && currentMetrics.length === 0) {
     currentMetrics.push({ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: utilization } } });
   }
   const conditions = take<NonNullable<NonNullable<V2['status']>['conditions']>>(conditionsKey);
-  const behavior = take<NonNullable<NonNullable<V2['spec']>['behavior']>>(behaviorKey);
+  const behaviorText = take<object>(behaviorKey);
+  const behavior = behaviorText && behaviorFromV1(behaviorText);
   const { annotations: _, ...metadata } = o.metadata;
   const result: V2 & KubeObject = {
     ...o,

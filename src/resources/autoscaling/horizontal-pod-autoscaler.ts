@@ -1,7 +1,7 @@
 import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/resource.ts';
 import type { HorizontalPodAutoscaler, HPAScalingRules } from '../typings/autoscaling-v2.ts';
 import { targetsCell } from './targets-cell.ts';
-import { validateAutoscaler, validateTargetGroup } from './validation.ts';
+import { validateAutoscaler, validateAutoscalerStatus, validateTargetGroup } from './validation.ts';
 
 /** Cells of both versions; v1 converts before it prints. */
 export const autoscalerColumns = [
@@ -30,7 +30,7 @@ export const horizontalPodAutoscaler = resource<HorizontalPodAutoscaler>('autosc
   validate: validateAutoscaler,
   validateCreate: (o) => validateTargetGroup(o),
   validateUpdate: validateTargetGroup,
-  subresources: { status: statusSubresource<HorizontalPodAutoscaler>() },
+  subresources: { status: statusSubresource<HorizontalPodAutoscaler>({ validateUpdate: validateAutoscalerStatus }) },
 });
 
 export function defaultAutoscaler(o: HorizontalPodAutoscaler): void {

@@ -1,5 +1,5 @@
 import { type FieldError, type FieldPath, fieldError as e } from '../../kernel/status.ts';
-import { matches, oneOf, requiredMatch } from '../shared/check.ts';
+import { matches, nonNegative, oneOf, requiredMatch } from '../shared/check.ts';
 import { dnsLabel, pathSegment } from '../shared/names.ts';
 import { compareQuantities } from '../shared/quantity.ts';
 import type { HorizontalPodAutoscaler, HPAScalingRules, MetricSpec, MetricTarget } from '../typings/autoscaling-v2.ts';
@@ -43,6 +43,12 @@ export function* validateTargetGroup(
   if (previous && before?.kind === kind && (before?.apiVersion ?? '') === apiVersion) return;
   if (kind === 'ReplicationController' || apiVersion.lastIndexOf('/') > 0) return;
   yield e.invalid(['spec', 'scaleTargetRef', 'apiVersion'], apiVersion, 'apiVersion must specify API group');
+}
+
+export function* validateAutoscalerStatus(next: HorizontalPodAutoscaler): Iterable<FieldError> {
+  for (const field of ['currentReplicas', 'desiredReplicas'] as const) {
+    yield* nonNegative(next.status?.[field], ['status', field]);
+  }
 }
 
 const fieldOfType: Record<string, string> = {

@@ -5,7 +5,7 @@ import { immutable, matches, nonNegative, oneOf } from '../shared/check.ts';
 import { matchesSelector, validateLabelSelector } from '../shared/labels.ts';
 import { dnsLabel, dnsSubdomain, qualifiedName } from '../shared/names.ts';
 import type { PodTemplateSpec } from '../typings/core.ts';
-import type { Job, JobSpec, JobStatus, PodFailurePolicyRule } from '../typings/batch.ts';
+import type { Job, JobSpec, PodFailurePolicyRule } from '../typings/batch.ts';
 
 const nonNegatives = [
   'parallelism',
@@ -176,7 +176,7 @@ function* validateSuccessPolicy(spec: JobSpec, path: FieldPath): Iterable<FieldE
 }
 
 /** What is wrong with `0-2,5`, for a Job of `completions` indexes. */
-function indexesProblem(text: string, completions: number): string | undefined {
+export function indexesProblem(text: string, completions: number): string | undefined {
   if (!text) return undefined;
   let last = -1;
   for (const interval of text.split(',')) {
@@ -287,43 +287,4 @@ function mutableParts(
   else delete spec.affinity;
   merged.metadata = { ...merged.metadata, ...next.metadata };
   return merged;
-}
-
-const counters = ['active', 'succeeded', 'failed', 'ready', 'terminating'] as const;
-
-const isTrue = (status: JobStatus | undefined, type: string): boolean =>
-  status?.conditions?.find((one) => one.type === type)?.status === 'True';
-
-export function* validateJobStatusUpdate(next: Job, previous: Job): Iterable<FieldError> {
-  const status = next.status ?? {};
-  const before = previous.status ?? {};
-  for (const field of counters) yield* nonNegative(status[field], ['status', field]);
-  for (const type of ['Failed', 'Complete', 'FailureTarget', 'SuccessCriteriaMet']) {
-    if (isTrue(before, type) && !isTrue(status, type)) {
-      const kind = type === 'SuccessCriteriaMet' ? '' : 'terminal ';
-      yield invalidWithoutValue(['status', 'conditions'], `cannot disable the ${kind}${type}=True condition`);
-    }
-  }
-  const complete = isTrue(status, 'Complete');
-  const finished = complete || isTrue(status, 'Failed');
-  const wasFinished = isTrue(before, 'Complete') || isTrue(before, 'Failed');
-  if (complete && isTrue(status, 'Failed')) {
-    yield invalidWithoutValue(['status', 'conditions'], 'cannot set Complete=True and Failed=true conditions');
-  }
-  if (!finished || wasFinished) return;
-  if (complete && !status.completionTime) {
-    yield e.required(['status', 'completionTime'], 'completionTime is required for Complete jobs');
-  }
-  if (complete && !isTrue(status, 'SuccessCriteriaMet')) {
-    const detail = 'cannot set Complete=True condition without the SuccessCriteriaMet=true condition';
-    yield invalidWithoutValue(['status', 'conditions'], detail);
-  }
-  if (isTrue(status, 'Failed') && !isTrue(status, 'FailureTarget')) {
-    const detail = 'cannot set Failed=True condition without the FailureTarget=true condition';
-    yield invalidWithoutValue(['status', 'conditions'], detail);
-  }
-  if ((status.active ?? 0) > 0) {
-    yield e.invalid(['status', 'active'], status.active, 'active>0 is invalid for finished job');
-  }
-  if (!status.startTime) yield e.required(['status', 'startTime'], 'startTime is required for finished job');
 }

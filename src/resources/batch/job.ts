@@ -6,7 +6,8 @@ import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/re
 import { containersColumn, imagesColumn, selectorColumn } from '../shared/workload.ts';
 import type { Job, JobSpec } from '../typings/batch.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
-import { validateJobSpec, validateJobStatusUpdate, validateJobUpdate, validateOwnLabels } from './job-validation.ts';
+import { validateJobStatusUpdate } from './job-status.ts';
+import { validateJobSpec, validateJobUpdate, validateOwnLabels } from './job-validation.ts';
 
 /** batch/v1 Job. */
 export const job = resource<Job>('batch/v1/jobs', {
@@ -22,6 +23,8 @@ export const job = resource<Job>('batch/v1/jobs', {
   ],
   selectableFields: { 'status.successful': (o) => String(o.status?.succeeded ?? 0) },
   defaultPropagation: 'Orphan',
+  deleteWarning:
+    'child pods are preserved by default when jobs are deleted; set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning',
   generation: true,
   default(o) {
     o.spec ??= {};

@@ -185,7 +185,7 @@ function* validateUpdate(next: PersistentVolume, previous: PersistentVolume): It
     yield e.forbidden(['spec', 'persistentvolumesource'], 'spec.persistentvolumesource is immutable after creation');
   }
   if (spec.volumeMode !== before.volumeMode) {
-    yield e.invalid(['spec', 'volumeMode'], spec.volumeMode, 'field is immutable');
+    yield e.invalid(['volumeMode'], spec.volumeMode, 'field is immutable');
   }
   if (before.nodeAffinity && !semanticEqual(spec.nodeAffinity, before.nodeAffinity)) {
     yield e.invalid(

@@ -34,7 +34,7 @@ function* validate(o: ServiceCIDR): Iterable<FieldError> {
 function* validateUpdate(next: ServiceCIDR, previous: ServiceCIDR): Iterable<FieldError> {
   const cidrs = next.spec?.cidrs ?? [];
   const before = previous.spec?.cidrs ?? [];
-  if (before.length === 1 && cidrs.length === 2) {
-    yield* immutable(cidrs[0], before[0], ['spec', 'cidrs', 0]);
-  } else yield* immutable(cidrs, before, ['spec', 'cidrs']);
+  const grows = before.length === 1 && cidrs.length === 2;
+  if (cidrs.length !== before.length && !grows) yield* immutable(cidrs, before, ['spec', 'cidrs']);
+  else for (const [i, cidr] of before.entries()) yield* immutable(cidrs[i], cidr, ['spec', 'cidrs', i]);
 }

@@ -46,8 +46,14 @@ export const csiDriver = resource<CSIDriver>('storage.k8s.io/v1/csidrivers', {
   },
   validate: validateDriver,
   *validateUpdate(next, previous) {
-    for (const field of ['attachRequired', 'volumeLifecycleModes'] as const) {
-      yield* immutable(next.spec?.[field], previous.spec?.[field], ['spec', field]);
+    yield* immutable(next.spec?.attachRequired, previous.spec?.attachRequired, ['spec', 'attachedRequired']);
+    const path = ['spec', 'volumeLifecycleModes'];
+    yield* immutable(next.spec?.volumeLifecycleModes, previous.spec?.volumeLifecycleModes, path);
+  },
+  *warnings(o) {
+    const { tokenRequests, serviceAccountTokenInSecrets } = o.spec ?? {};
+    if ((tokenRequests ?? []).length > 0 && serviceAccountTokenInSecrets === undefined) {
+      yield 'spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes';
     }
   },
 });

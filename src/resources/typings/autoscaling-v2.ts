@@ -3,6 +3,8 @@ import type { Unchecked } from './unchecked.ts';
 
 export type HPAScalingRules = Unchecked<generated.HPAScalingRules>;
 export type HorizontalPodAutoscaler = Unchecked<generated.HorizontalPodAutoscaler>;
+export type HorizontalPodAutoscalerBehavior = Unchecked<generated.HorizontalPodAutoscalerBehavior>;
+export type MetricIdentifier = Unchecked<generated.MetricIdentifier>;
 export type MetricSpec = Unchecked<generated.MetricSpec>;
 export type MetricStatus = Unchecked<generated.MetricStatus>;
 export type MetricTarget = Unchecked<generated.MetricTarget>;

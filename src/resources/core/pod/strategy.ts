@@ -1,10 +1,12 @@
 // What the server decides about a pod (pkg/registry/core/pod): first status, merged selectors, grace of a deletion.
+import { formatTime } from '../../../kernel/clock.ts';
+import type { HookContext } from '../../define.ts';
 import type { Pod, PodAffinityTerm } from '../../typings/core.ts';
 import type { LabelSelector } from '../../typings/meta.ts';
 import { syncPodIPs } from './defaults.ts';
 import { qosClass } from './resources.ts';
 
-export function prepareForCreate(pod: Pod): void {
+export function prepareForCreate(pod: Pod, { nowMs }: HookContext): void {
   const spec = pod.spec ?? {};
   pod.status = { phase: 'Pending', qosClass: qosClass(spec) };
   if ((spec.schedulingGates ?? []).length > 0) {
@@ -12,6 +14,7 @@ export function prepareForCreate(pod: Pod): void {
       {
         type: 'PodScheduled',
         status: 'False',
+        lastTransitionTime: formatTime(nowMs),
         reason: 'SchedulingGated',
         message: 'Scheduling is blocked due to non-empty scheduling gates',
       },

@@ -1,5 +1,6 @@
 // What of a pod may change, and through which subresource.
 import { type FieldError, fieldError as e } from '../../../kernel/status.ts';
+import { validatePod } from './validation.ts';
 import { immutable, matches, nonNegative } from '../../shared/check.ts';
 import { sameResourceList, semanticEqual } from '../../shared/equal.ts';
 import { isDualStackPair, validIP } from '../../shared/ip.ts';
@@ -233,6 +234,7 @@ export function* validateEphemeralContainersUpdate(next: Pod, previous: Pod): It
     yield e.forbidden([''], 'static pods do not support ephemeral containers');
     return;
   }
+  yield* validatePod(next);
   const byName = new Map((next.spec?.ephemeralContainers ?? []).map((one) => [one.name, one]));
   for (const old of previous.spec?.ephemeralContainers ?? []) {
     const one = byName.get(old.name);

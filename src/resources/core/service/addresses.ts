@@ -52,11 +52,11 @@ export class AddressPool {
     const network = this.#networks.find((one) => contains(one, address));
     const own = this.#networks[0];
     if (!network && this.dryRun && own) throw fail(outOfRange(address, own));
-    if (!network) throw fail('the provided network does not match the current range');
+    if (!network) throw fail(mismatch);
     const { first, last } = usableBounds(network);
     const value = toNumber(address);
     if (value < first || value > last) {
-      throw fail(outOfRange(address, network));
+      throw fail(this.dryRun ? outOfRange(address, network) : mismatch);
     }
     if (this.dryRun) return address;
     if (!(await this.#create(service, address, network.family))) throw fail('provided IP is already allocated');
@@ -115,6 +115,8 @@ export class AddressPool {
     }
   }
 }
+
+const mismatch = 'the provided network does not match the current range';
 
 const outOfRange = (address: string, network: Network): string =>
   `the provided IP (${address}) is not in the valid range. The range of valid IPs is ${networkText(network)}`;

@@ -67,6 +67,8 @@ function dropWhatTheTypeLacks(spec: ServiceSpec, before: ServiceSpec): void {
     if (semanticEqual(spec.ipFamilies, before.ipFamilies)) delete spec.ipFamilies;
     if (spec.ipFamilyPolicy === before.ipFamilyPolicy) delete spec.ipFamilyPolicy;
   }
+  const named = spec.type === 'ExternalName' && before.type !== 'ExternalName';
+  if (named && spec.internalTrafficPolicy === before.internalTrafficPolicy) delete spec.internalTrafficPolicy;
   if (needsNodePort(before) && !needsNodePort(spec)) {
     const known = nodePortsOf(before);
     if (nodePortsOf(spec).every((port) => known.includes(port)))
