@@ -130,8 +130,8 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> extends R
   /** PUT without resourceVersion is refused. */
   requiresResourceVersion?: boolean;
   returnsDeletedObject?: boolean;
-  /** Default of DeleteOptions.propagationPolicy; Background when absent. */
-  defaultPropagation?: 'Orphan' | 'Background';
+  /** Default of DeleteOptions.propagationPolicy; Background when absent. None: objects that are never collected. */
+  defaultPropagation?: 'Orphan' | 'Background' | 'None';
   /**
    * metadata.generation is kept by the generic verbs: 1 at creation, +1 when anything outside metadata and status
    * changes, or when this function says so (Deployment counts annotations too; PriorityClass never counts up).
@@ -155,6 +155,12 @@ export interface ResourceDefinition<T extends KubeObject = KubeObject> extends R
   validateCreate?(object: T): Iterable<FieldError>;
   /** Checks of a change; `validate(next)` has run. */
   validateUpdate?(next: T, previous: T): Iterable<FieldError>;
+  /** Warning of a DELETE that leaves the fate of dependents to the default. */
+  deleteWarning?: string;
+  /** Finalizers need no domain: kinds that upstream checks with apimachinery's rules alone. */
+  anyFinalizer?: boolean;
+  /** Says on every request that the kind goes away: `v1 Endpoints is deprecated in v1.33+; use …`. */
+  deprecation?: string;
   /** Name rule: default DNS subdomain. Returns messages. */
   validateName?(name: string): readonly string[];
   /** Texts for Warning headers. */

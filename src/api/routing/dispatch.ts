@@ -46,6 +46,7 @@ export function dispatch(core: Core, exchange: Exchange): Promise<void> | void {
   if (!resource.namespaced && info.namespace !== '' && !ownNamespace) throw apiError.unknownPath();
   const call = callOf(exchange, resource);
   const subresource = resource.subresources.get(info.subresource);
+  if (resource.definition.deprecation) exchange.warn(resource.definition.deprecation);
   if (subresource?.type === 'connect') return connect(core, exchange, call, subresource);
   if (!isVerb(info.verb) || request.method === 'HEAD') throw apiError.methodNotAllowed();
   if (info.subresource !== '') return dispatchSubresource(core, exchange, call, info.verb);

@@ -52,6 +52,9 @@ export const isDryRun = (options: DeleteOptions): boolean => (options.dryRun?.le
 /** DELETE of one object: at once, or gracefully, or when its finalizers are gone. */
 export async function deleteObject(core: Core, call: Call, options: DeleteOptions): Promise<DeleteOutcome> {
   checkDeleteOptions(options);
+  const { deleteWarning } = call.resource.base;
+  const saysNothing = options.propagationPolicy === undefined && options.orphanDependents === undefined;
+  if (deleteWarning && saysNothing) call.warn(deleteWarning);
   for (let attempt = 0; attempt < attemptLimit; attempt++) {
     try {
       return await attemptDelete(core, call, options);
@@ -179,6 +182,7 @@ const foreground = 'foregroundDeletion';
 
 /** Adds or removes the garbage collector's finalizers as the options ask. */
 function setGarbageFinalizers(call: Call, object: KubeObject, options: DeleteOptions): void {
+  if (call.resource.base.defaultPropagation === 'None') return;
   const current = object.metadata.finalizers ?? [];
   const policy = policyOf(call, current, options);
   const next = current.filter((name) => name !== orphan && name !== foreground);

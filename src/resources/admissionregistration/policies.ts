@@ -31,6 +31,7 @@ export const validatingAdmissionPolicy = resource<ValidatingAdmissionPolicy>(`${
     paramKindColumn,
     ageColumn,
   ],
+  anyFinalizer: true,
   requiresResourceVersion: true,
   generation: true,
   default(o) {
@@ -151,6 +152,7 @@ export const validatingAdmissionPolicyBinding = resource<ValidatingAdmissionPoli
   `${group}/validatingadmissionpolicybindings`,
   {
     columns: [nameColumn, policyNameColumn, paramRefColumn, ageColumn],
+    anyFinalizer: true,
     requiresResourceVersion: true,
     generation: true,
     default: (o) => defaultMatchResources(o.spec?.matchResources),
@@ -216,6 +218,7 @@ export const mutatingAdmissionPolicy = resource<MutatingAdmissionPolicy>(`${grou
     paramKindColumn,
     ageColumn,
   ],
+  anyFinalizer: true,
   requiresResourceVersion: true,
   generation: true,
   default(o) {
@@ -259,6 +262,7 @@ export const mutatingAdmissionPolicyBinding = resource<MutatingAdmissionPolicyBi
   `${group}/mutatingadmissionpolicybindings`,
   {
     columns: [nameColumn, policyNameColumn, paramRefColumn, ageColumn],
+    anyFinalizer: true,
     requiresResourceVersion: true,
     generation: true,
     default: (o) => defaultMatchResources(o.spec?.matchResources),

@@ -28,6 +28,7 @@ const generation = (next: Configuration, previous: Configuration): boolean =>
 export const mutatingWebhookConfiguration = resource<MutatingWebhookConfiguration>(
   'admissionregistration.k8s.io/v1/mutatingwebhookconfigurations',
   {
+    anyFinalizer: true,
     columns: [nameColumn, webhooksColumn, ageColumn],
     requiresResourceVersion: true,
     generation,
@@ -44,6 +45,7 @@ export const mutatingWebhookConfiguration = resource<MutatingWebhookConfiguratio
 export const validatingWebhookConfiguration = resource<ValidatingWebhookConfiguration>(
   'admissionregistration.k8s.io/v1/validatingwebhookconfigurations',
   {
+    anyFinalizer: true,
     columns: [nameColumn, webhooksColumn, ageColumn],
     requiresResourceVersion: true,
     generation,

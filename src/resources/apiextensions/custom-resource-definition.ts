@@ -12,6 +12,7 @@ const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
 export const customResourceDefinition = resource<CustomResourceDefinition>(
   'apiextensions.k8s.io/v1/customresourcedefinitions',
   {
+    anyFinalizer: true,
     columns: defaultColumns,
     requiresResourceVersion: true,
     generation: true,

@@ -7,6 +7,7 @@ import type { APIService } from '../typings/apiregistration.ts';
 
 /** apiregistration.k8s.io/v1 APIService. */
 export const apiService = resource<APIService>('apiregistration.k8s.io/v1/apiservices', {
+  anyFinalizer: true,
   columns: [
     nameColumn,
     {

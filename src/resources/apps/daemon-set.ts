@@ -5,13 +5,14 @@ import { podWarnings } from '../core/pod/warnings.ts';
 import { nodeSelectorCell } from '../shared/cells.ts';
 import { atMostHundredPercent, countOrPercent, immutable, nonNegative, percentOf } from '../shared/check.ts';
 import { semanticEqual } from '../shared/equal.ts';
+import { isEmptySelector, validateLabelSelector } from '../shared/labels.ts';
 import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/resource.ts';
 import {
   containersColumn,
   imagesColumn,
   selectorColumn,
   validateAlwaysRestarts,
-  validateSelector,
+  validateTemplateLabels,
 } from '../shared/workload.ts';
 import type { DaemonSet, DaemonSetSpec } from '../typings/apps.ts';
 
@@ -47,6 +48,7 @@ export const daemonSet = resource<DaemonSet>('apps/v1/daemonsets', {
   ],
   generation: true,
   default(o) {
+    annotate(o, generationOf(o));
     o.spec ??= {};
     const spec = o.spec;
     spec.updateStrategy ??= {};
@@ -90,7 +92,12 @@ function annotate(o: DaemonSet, generation: number): void {
 }
 
 function* validateSpec(spec: DaemonSetSpec): Iterable<FieldError> {
-  yield* validateSelector(spec.selector, spec.template, 'daemonset', false);
+  const { selector } = spec;
+  const faults = [...validateLabelSelector(selector, ['spec', 'selector'])];
+  yield* faults;
+  if (selector && isEmptySelector(selector)) {
+    yield e.invalid(['spec', 'selector'], selector, 'empty selector is invalid for daemonset');
+  } else if (faults.length === 0) yield* validateTemplateLabels(selector, spec.template, ['spec']);
   yield* validatePodTemplate(spec.template, ['spec', 'template']);
   yield* validateAlwaysRestarts(spec.template, 'DaemonSet', ['spec', 'template']);
   yield* nonNegative(spec.minReadySeconds, ['spec', 'minReadySeconds']);

@@ -27,9 +27,13 @@ export const deployment = resource<Deployment>('apps/v1/deployments', {
     imagesColumn,
     { name: 'Selector', type: 'string', priority: 1, value: (o) => selectorText(o.spec?.selector) },
   ],
-  generation: (next, previous) =>
-    !semanticEqual(next.spec, previous.spec) ||
-    !semanticEqual(next.metadata.annotations, previous.metadata.annotations, 'annotations'),
+  generation: true,
+  // Annotations count too: the controller copies them to its ReplicaSets.
+  prepareForUpdate(next, previous) {
+    if (!semanticEqual(next.metadata.annotations, previous.metadata.annotations, 'annotations')) {
+      next.metadata.generation = (previous.metadata.generation ?? 0) + 1;
+    }
+  },
   default(o) {
     o.spec ??= {};
     const spec = o.spec;
@@ -70,9 +74,10 @@ export const deployment = resource<Deployment>('apps/v1/deployments', {
 
 function* validateSpec(spec: DeploymentSpec): Iterable<FieldError> {
   yield* nonNegative(spec.replicas, ['spec', 'replicas']);
-  yield* validateSelector(spec.selector, spec.template, 'deployment');
-  yield* validatePodTemplate(spec.template, ['spec', 'template']);
-  yield* validateAlwaysRestarts(spec.template, 'ReplicaSet', ['spec', 'template']);
+  if (yield* validateSelector(spec.selector, spec.template, 'deployment', 'invalid label selector')) {
+    yield* validatePodTemplate(spec.template, ['spec', 'template']);
+    yield* validateAlwaysRestarts(spec.template, 'ReplicaSet', ['spec', 'template']);
+  }
   yield* validateStrategy(spec);
   yield* nonNegative(spec.minReadySeconds, ['spec', 'minReadySeconds']);
   yield* nonNegative(spec.revisionHistoryLimit, ['spec', 'revisionHistoryLimit']);

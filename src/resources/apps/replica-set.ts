@@ -39,9 +39,10 @@ export const replicaSet = resource<ReplicaSet>('apps/v1/replicasets', {
     const spec = o.spec ?? {};
     yield* nonNegative(spec.replicas, ['spec', 'replicas']);
     yield* nonNegative(spec.minReadySeconds, ['spec', 'minReadySeconds']);
-    yield* validateSelector(spec.selector, spec.template, 'deployment');
-    yield* validatePodTemplate(spec.template, ['spec', 'template']);
-    yield* validateAlwaysRestarts(spec.template, 'ReplicaSet', ['spec', 'template']);
+    if (yield* validateSelector(spec.selector, spec.template, 'deployment', 'invalid label selector')) {
+      yield* validatePodTemplate(spec.template, ['spec', 'template']);
+      yield* validateAlwaysRestarts(spec.template, 'ReplicaSet', ['spec', 'template']);
+    }
   },
   *validateUpdate(next, previous) {
     yield* immutable(next.spec?.selector, previous.spec?.selector, ['spec', 'selector']);

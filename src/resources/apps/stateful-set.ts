@@ -118,9 +118,10 @@ function* validateSpec(spec: StatefulSetSpec): Iterable<FieldError> {
   yield* nonNegative(spec.replicas, ['spec', 'replicas']);
   yield* nonNegative(spec.minReadySeconds, ['spec', 'minReadySeconds']);
   if (spec.ordinals) yield* nonNegative(spec.ordinals.start, ['spec', 'ordinals', 'start']);
-  yield* validateSelector(spec.selector, spec.template, 'statefulset');
-  yield* validatePodTemplate(podTemplate(spec), ['spec', 'template']);
-  yield* validateAlwaysRestarts(spec.template, 'StatefulSet', ['spec', 'template']);
+  if (yield* validateSelector(spec.selector, spec.template, 'statefulset', '')) {
+    yield* validatePodTemplate(podTemplate(spec), ['spec', 'template']);
+    yield* validateAlwaysRestarts(spec.template, 'StatefulSet', ['spec', 'template']);
+  }
 }
 
 function* validateStrategy(spec: StatefulSetSpec): Iterable<FieldError> {

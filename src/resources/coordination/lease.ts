@@ -6,6 +6,7 @@ import type { Lease } from '../typings/coordination.ts';
 
 /** coordination.k8s.io/v1 Lease. A renewal may be lost; a change of holder may not. */
 export const lease = resource<Lease>('coordination.k8s.io/v1/leases', {
+  anyFinalizer: true,
   columns: [nameColumn, { name: 'Holder', type: 'string', value: (o) => o.spec?.holderIdentity ?? '' }, ageColumn],
   allowCreateOnUpdate: true,
   requiresResourceVersion: true,

@@ -14,13 +14,13 @@ export const endpoints = resource<Endpoints>('/v1/endpoints', {
     { name: 'Endpoints', type: 'string', value: endpointsCell },
     { name: 'Age', type: 'string', value: (o, nowMs) => since(o.metadata.creationTimestamp, nowMs) },
   ],
+  deprecation: 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
   allowCreateOnUpdate: true,
   default(o) {
     for (const subset of o.subsets ?? []) for (const one of subset.ports ?? []) one.protocol ||= 'TCP';
   },
   validate,
   *warnings(o) {
-    yield 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice';
     for (const [i, subset] of (o.subsets ?? []).entries()) {
       for (const field of ['addresses', 'notReadyAddresses'] as const) {
         for (const [j, address] of (subset[field] ?? []).entries()) {

@@ -21,6 +21,7 @@ export const eventColumns = [
 
 /** core/v1 Event. */
 export const event = resource<Event>('/v1/events', {
+  defaultPropagation: 'None',
   columns: eventColumns,
   expendable: true,
   indexes: ['involvedObject.uid'],

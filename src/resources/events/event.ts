@@ -11,6 +11,7 @@ import type { Event } from '../typings/events.ts';
 const fieldNames = ['kind', 'namespace', 'name', 'uid', 'apiVersion', 'resourceVersion', 'fieldPath'] as const;
 
 export const event = resource<Event>('events.k8s.io/v1/events', {
+  defaultPropagation: 'None',
   view: {
     of: { group: '', version: 'v1', resource: 'events' },
     toStorage: toCore,

@@ -9,6 +9,7 @@ import type { RuntimeClass } from '../typings/node.ts';
 
 /** node.k8s.io/v1 RuntimeClass. */
 export const runtimeClass = resource<RuntimeClass>('node.k8s.io/v1/runtimeclasses', {
+  anyFinalizer: true,
   columns: [nameColumn, { name: 'Handler', type: 'string', value: (o) => o.handler ?? '' }, ageColumn],
   allowCreateOnUpdate: true,
   requiresResourceVersion: true,

@@ -1,11 +1,14 @@
 import { type FieldError, fieldError as e } from '../../kernel/status.ts';
 import { atMostHundredPercent, countOrPercent, nonNegative, oneOf } from '../shared/check.ts';
 import { validateLabelSelector } from '../shared/labels.ts';
+import { pathSegment } from '../shared/names.ts';
 import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/resource.ts';
 import type { PodDisruptionBudget } from '../typings/policy.ts';
 
 /** policy/v1 PodDisruptionBudget. */
 export const podDisruptionBudget = resource<PodDisruptionBudget>('policy/v1/poddisruptionbudgets', {
+  anyFinalizer: true,
+  validateName: pathSegment,
   columns: [
     nameColumn,
     { name: 'Min Available', type: 'string', value: (o) => String(o.spec?.minAvailable ?? 'N/A') },

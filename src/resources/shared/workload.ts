@@ -46,19 +46,27 @@ export function scaleSubresource<T extends Workload>(): ScaleSubresource<T> {
   };
 }
 
-/** A selector that selects something and matches the template's labels. */
+/**
+ * A selector that selects something and matches the template's labels. Returns false when it is malformed: then upstream
+ * says so in `malformed` and looks at the template no further.
+ */
 export function* validateSelector(
   selector: LabelSelector | undefined,
   template: PodTemplateSpec | undefined,
   kind: string,
-  needed = true,
-): Iterable<FieldError> {
-  const path: FieldPath = ['spec'];
-  if (!selector && needed) yield e.required([...path, 'selector']);
-  yield* validateLabelSelector(selector, [...path, 'selector']);
-  if (selector && isEmptySelector(selector)) {
-    yield e.invalid([...path, 'selector'], selector, `empty selector is invalid for ${kind}`);
-  } else yield* validateTemplateLabels(selector, template, path);
+  malformed: string,
+): Generator<FieldError, boolean> {
+  const path: FieldPath = ['spec', 'selector'];
+  if (!selector) yield e.required(path);
+  const faults = [...validateLabelSelector(selector, path)];
+  yield* faults;
+  if (faults.length > 0) {
+    yield e.invalid(path, selector, malformed);
+    return false;
+  }
+  if (selector && isEmptySelector(selector)) yield e.invalid(path, selector, `empty selector is invalid for ${kind}`);
+  else yield* validateTemplateLabels(selector, template, ['spec']);
+  return true;
 }
 
 export function* validateTemplateLabels(

@@ -2,6 +2,7 @@
 import { type FieldError, type FieldPath, fieldError as e } from '../../../kernel/status.ts';
 import { descendingPath, oneOf } from '../../shared/check.ts';
 import { userId } from '../../shared/names.ts';
+import { validateWindowsOptions } from './windows.ts';
 import type { AppArmorProfile, PodSpec, SeccompProfile, SecurityContext } from '../../typings/core.ts';
 
 export function* validatePodSecurity(spec: PodSpec, path: FieldPath): Iterable<FieldError> {
@@ -17,6 +18,7 @@ export function* validatePodSecurity(spec: PodSpec, path: FieldPath): Iterable<F
     yield e.invalid([...at, 'shareProcessNamespace'], true, 'ShareProcessNamespace and HostPID cannot both be enabled');
   }
   yield* validateSysctls(spec, [...at, 'sysctls']);
+  yield* validateWindowsOptions(context.windowsOptions, [...at, 'windowsOptions']);
   if (context.fsGroupChangePolicy !== undefined) {
     yield* oneOf(context.fsGroupChangePolicy, ['Always', 'OnRootMismatch'], [...at, 'fsGroupChangePolicy'], false);
   }
@@ -112,6 +114,7 @@ export function* validateContainerSecurity(
       );
     }
   }
+  yield* validateWindowsOptions(context.windowsOptions, [...path, 'windowsOptions']);
   yield* validateAppArmor(context.appArmorProfile, [...path, 'appArmorProfile']);
 }
 

@@ -18,6 +18,7 @@ import { aggregateResources, isHugePages } from './resources.ts';
 import { validateAffinity, validateSpreadConstraints, validateTolerations } from './scheduling.ts';
 import { validateHostUsers, validatePodSecurity } from './security.ts';
 import { validateVolumes } from './volumes.ts';
+import { validateHostProcess, validateOs } from './windows.ts';
 
 const mirrorPod = 'kubernetes.io/config.mirror';
 const deletionCost = 'controller.kubernetes.io/pod-deletion-cost';
@@ -102,6 +103,7 @@ function* validatePodSpec(spec: PodSpec, path: FieldPath, options: SpecOptions):
   yield* oneOf(spec.dnsPolicy, dnsPolicies, [...path, 'dnsPolicy']);
   yield* validateLabels(spec.nodeSelector, [...path, 'nodeSelector']);
   yield* validatePodSecurity(spec, path);
+  yield* validateHostProcess(spec, path);
   yield* validateAffinity(spec.affinity, [...path, 'affinity']);
   yield* validateDns(spec, [...path, 'dnsConfig']);
   yield* validateGates(spec, path);
@@ -116,7 +118,7 @@ function* validatePodSpec(spec: PodSpec, path: FieldPath, options: SpecOptions):
     }
   }
   if (spec.overhead) yield* validateResources({ limits: spec.overhead }, [...path, 'overhead'], claimNames);
-  if (spec.os) yield* oneOf(spec.os.name, ['linux', 'windows'], [...path, 'os', 'name']);
+  yield* validateOs(spec, path);
   yield* validateFileKeyVolumes(spec, path);
 }
 
@@ -253,7 +255,7 @@ function* validateGates(spec: PodSpec, path: FieldPath): Iterable<FieldError> {
 }
 
 function* validateFileKeyVolumes(spec: PodSpec, path: FieldPath): Iterable<FieldError> {
-  for (const field of ['initContainers', 'containers'] as const) {
+  for (const field of ['initContainers', 'containers', 'ephemeralContainers'] as const) {
     for (const [i, container] of (spec[field] ?? []).entries()) {
       for (const [j, variable] of (container.env ?? []).entries()) {
         const name = variable.valueFrom?.fileKeyRef?.volumeName;

@@ -47,6 +47,9 @@ const sourcesInOrder = [
   'image',
 ] as const;
 
+/** Fields that upstream's errors spell in their own way. */
+const shownAs: Readonly<Record<string, string>> = { cephfs: 'cephFS', downwardAPI: 'downwarAPI' };
+
 /** Checks the volumes; returns the good ones by name for the mounts to refer to. */
 export function* validateVolumes(
   spec: PodSpec,
@@ -78,7 +81,9 @@ export function* validateVolumes(
 
 function* validateVolume(volume: Volume, podName: string | undefined, at: FieldPath): Iterable<FieldError> {
   const set = sourcesInOrder.filter((name) => volume[name] !== undefined);
-  for (const extra of set.slice(1)) yield e.forbidden([...at, extra], 'may not specify more than 1 volume type');
+  for (const extra of set.slice(1)) {
+    yield e.forbidden([...at, shownAs[extra] ?? extra], 'may not specify more than 1 volume type');
+  }
   const source = set[0];
   if (!source) yield e.required(at, 'must specify a volume type');
   else yield* validateSource(volume, source, podName, at);
