@@ -11,7 +11,7 @@ import type { Core } from './core.ts';
 import type { HttpHandler } from './http/types.ts';
 import { createPipeline, type Impersonation } from './pipeline.ts';
 import { PathRouter, Registry } from './routing/index.ts';
-import type { ConnectHandler } from './subresources/index.ts';
+import { type ConnectHandler, podBinding, podEviction } from './subresources/index.ts';
 import type {
   ActionHandler,
   AdmissionPlugin,
@@ -35,7 +35,7 @@ export interface ApiServerOptions {
   admission: readonly AdmissionPlugin[];
   /** By `group/version/resource`. */
   reviews: ReadonlyMap<string, ReviewHandler>;
-  /** By `group/version/resource/subresource`. */
+  /** By `group/version/resource/subresource`; pods/binding and pods/eviction are there already. */
   actions: ReadonlyMap<string, ActionHandler>;
   /** By `group/version/resource/subresource`. */
   connects: ReadonlyMap<string, ConnectHandler>;
@@ -65,6 +65,11 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   const registry = new Registry(definitions, options.store.kinds);
   const core = { ...shared, registry, nodePorts } as Core;
   core.hub = new WatchHub(core);
+  core.actions = new Map([
+    ['/v1/pods/binding', podBinding(core)],
+    ['/v1/pods/eviction', podEviction(core.clock)],
+    ...options.actions,
+  ]);
   const systemCore: Core = { ...core, authorizer: everythingAllowed };
   core.systemClient = new InProcessClient(systemCore, systemUser);
   systemCore.systemClient = core.systemClient;

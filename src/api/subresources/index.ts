@@ -1,4 +1,6 @@
 export type { ConnectHandler, ConnectRequest } from './connect.ts';
+export { podBinding } from './pod-binding.ts';
+export { podEviction } from './pod-eviction.ts';
 export { type Scale, scaleGvk, scaleMessage, scaleOf, withScale } from './scale.ts';
 export {
   runAction,

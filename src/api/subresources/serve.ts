@@ -137,6 +137,9 @@ export async function runAction(
   body: KubeObject,
   options: WriteOptions,
 ): Promise<KubeObject> {
+  if (!core.store.head(call.resource.stored!, call.namespace, call.name)) {
+    throw apiError.notFound(call.resource.qualified, call.name);
+  }
   const handler = core.actions.get(`${keyOf(call)}/${call.subresource}`);
   if (!handler) throw apiError.unknownPath();
   const object = copyOf(body);
