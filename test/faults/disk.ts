@@ -21,8 +21,11 @@ interface Inode {
   pending: Pending[];
 }
 
-/** Which of the unsynced changes a power cut leaves. */
-export type Survival = 'none' | 'all' | ((share: number) => boolean);
+/**
+ * Which of the unsynced changes a power cut leaves: asked for each sector, with the place of its write among the
+ * unsynced ones of its file (0 is the oldest, 1 the newest).
+ */
+export type Survival = (place: number) => boolean;
 
 export class Disk {
   #names = new Map<string, Inode>();
@@ -45,7 +48,7 @@ export class Disk {
         break;
       case 'sync': {
         const inode = this.#inode(event.file);
-        inode.durable = after(inode, 'all');
+        inode.durable = after(inode, () => true);
         inode.pending = [];
         break;
       }
@@ -60,8 +63,7 @@ export class Disk {
   writeImage(directory: string, survival: Survival): void {
     const names = new Map(this.#durableNames);
     for (const { file, inode } of this.#pendingNames) {
-      const survives = typeof survival === 'function' ? survival(0.5) : survival === 'all';
-      if (!survives) break;
+      if (!survival(0)) break;
       if (inode) names.set(file, inode);
       else names.delete(file);
     }
@@ -83,23 +85,21 @@ export class Disk {
 
 /** An inode's content with the pending changes that survive. */
 function after({ durable, pending }: Inode, survival: Survival): Buffer {
-  if (survival === 'none' || pending.length === 0) return durable;
-  const end = Math.max(
-    durable.length,
-    ...pending.map((each) => ('size' in each ? each.size : each.offset + each.data.length)),
-  );
-  const content = Buffer.alloc(end);
+  if (pending.length === 0) return durable;
+  const ends = pending.map((change) => ('size' in change ? change.size : change.offset + change.data.length));
+  const content = Buffer.alloc(Math.max(durable.length, ...ends));
   durable.copy(content);
   let size = durable.length;
-  for (const change of pending) {
+  for (const [i, change] of pending.entries()) {
+    const place = i / Math.max(1, pending.length - 1);
     if ('size' in change) {
-      if (survival !== 'all' && !survival(0.5)) continue;
+      if (!survival(place)) continue;
       content.fill(0, Math.min(size, change.size));
       size = change.size;
       continue;
     }
     for (const [offset, sector] of sectors(change)) {
-      if (survival !== 'all' && !survival(0.7)) continue;
+      if (!survival(place)) continue;
       sector.copy(content, offset);
       size = Math.max(size, offset + sector.length);
     }

@@ -38,7 +38,7 @@ async function record(sync: boolean): Promise<DiskEvent[]> {
     sessions: 2,
     keys: 12,
     softKeys: 3,
-    payloadBytes: 60_000,
+    payloadBytes: 90_000,
     sync,
   };
   const files = ['', '/state.db', '/state.db-wal', '/state.db-journal'].flatMap((file) => ['-P', directory + file]);
@@ -96,13 +96,27 @@ const repeatedRevisions = (revision: number, lines: readonly Line[]): string[] =
     .filter((line) => line.step === 'end' && line.revision > revision)
     .map(() => `a restart would go on at ${revision} and issue revisions again`);
 
+/** Ways in which a disk may lose what was not synced: all, none, single sectors, the older or the newer part. */
+function survivals(): Survival[] {
+  let seed = 1;
+  const random = (): number => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
+    return seed / 2 ** 32;
+  };
+  return [
+    () => false,
+    () => true,
+    () => random() < 0.7,
+    (place) => place > 0.25,
+    (place) => place > 0.5,
+    (place) => place > 0.75,
+    (place) => place < 0.5,
+  ];
+}
+
 /** Cuts the power at every sync, in several ways. Returns the number of images and what was wrong. */
 async function cutEverywhere(events: readonly DiskEvent[]): Promise<{ images: number; problems: string[] }> {
-  let seed = 1;
-  const random = (share: number): boolean => {
-    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0;
-    return seed / 2 ** 32 < share;
-  };
+  const ways = survivals();
   const disk = new Disk();
   let told = '';
   const problems: string[] = [];
@@ -111,7 +125,7 @@ async function cutEverywhere(events: readonly DiskEvent[]): Promise<{ images: nu
     if (event.type === 'told') told += event.text;
     if (event.type.startsWith('sync')) {
       const lines = parseLines(told);
-      for (const survival of ['none', 'all', random, random] as const) {
+      for (const survival of ways) {
         images++;
         for (const problem of await problemsOf(disk, survival, lines)) problems.push(`event ${at}: ${problem}`);
       }

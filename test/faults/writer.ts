@@ -66,7 +66,8 @@ async function client(store: Store, number: number): Promise<void> {
     tell({ step: 'begin', id, key, expected: seen?.value ?? null, value, isSoft, at: now() });
     try {
       const how = { expectedRevision: seen?.revision ?? 0, durability: isSoft ? ('soft' as const) : ('hard' as const) };
-      const payload = `${value}/${'x'.repeat(random(options.payloadBytes))}`;
+      const length = random(3) === 0 ? random(options.payloadBytes) : random(500);
+      const payload = `${value}/${'x'.repeat(length)}`;
       const written = value === null ? await remove(store, key, how) : await put(store, key, { ...how, payload });
       tell({ step: 'end', id, revision: written.revision, at: now() });
     } catch (error) {
