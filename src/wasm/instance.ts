@@ -72,9 +72,9 @@ export class CodecInstance {
   #leads = new WeakMap<object, { at: number; length: number }>();
   #leadEnd: number;
 
-  constructor(memory: LinearMemory) {
+  /** `table`: instead of the one that was built. */
+  constructor(memory: LinearMemory, table?: Uint8Array) {
     compiled ??= compileModule(readFileSync(assetPath('build/codec.wasm')));
-    builtTable ??= readFileSync(assetPath('build/schema.bin'));
     this.bytes = Buffer.from(memory.buffer);
     this.memory = new Uint8Array(memory.buffer);
     this.#words = new Uint32Array(memory.buffer);
@@ -85,7 +85,7 @@ export class CodecInstance {
     this.#leadAt = this.#tableAt + tableRoomBytes;
     this.#leadEnd = this.#leadAt;
     this.end = this.#leadAt + leadRoom;
-    this.#directory = this.#load(builtTable);
+    this.#directory = this.#load(table ?? readBuiltTable());
   }
 
   /** Offset of a message in the table. One that is not in it is added first. */
@@ -146,6 +146,11 @@ export class CodecInstance {
 }
 
 const escapeHtml = (char: string): string => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
+function readBuiltTable(): Uint8Array {
+  builtTable ??= readFileSync(assetPath('build/schema.bin'));
+  return builtTable;
+}
 
 /** What the module leaves to TypeScript: asm/codec/host.ts. */
 function hostFunctions(bytes: Buffer): Record<string, (...args: never[]) => unknown> {

@@ -9,7 +9,14 @@
  * | data | field records, lookup tables, operations and texts that the messages refer to |
  */
 import { Buffer } from 'node:buffer';
-import { type FieldModel, type MessageName, referenceCodec, type Schema, type TypeModel } from '../schema/index.ts';
+import {
+  type Codec,
+  type FieldModel,
+  type MessageName,
+  referenceCodec,
+  type Schema,
+  type TypeModel,
+} from '../schema/index.ts';
 import { perfectHash } from './perfect-hash.ts';
 import { absentValues, type AbsentValue } from './table-absent.ts';
 
@@ -93,9 +100,9 @@ export function closure(schema: Schema, names: Iterable<MessageName>): MessageNa
   return [...found].sort();
 }
 
-/** The table for `names` and all that they contain. */
-export function writeTable(schema: Schema, names: Iterable<MessageName>): Uint8Array {
-  return new TableWriter(schema, closure(schema, names)).finish();
+/** The table for `names` and all that they contain. `codec` knows what stands for a field that nobody set. */
+export function writeTable(schema: Schema, names: Iterable<MessageName>, codec: Codec = referenceCodec): Uint8Array {
+  return new TableWriter(schema, closure(schema, names), codec).finish();
 }
 
 /** Offsets of the messages in a table, by name. Throws when it is none. */
@@ -143,13 +150,15 @@ const unionName = (union: { kind: string; message: MessageName }): string => `${
 
 class TableWriter {
   readonly #schema: Schema;
+  readonly #codec: Codec;
   readonly #names: string[];
   readonly #offsets: Map<string, number>;
   #data: Buffer;
   #size: number;
 
-  constructor(schema: Schema, messages: readonly MessageName[]) {
+  constructor(schema: Schema, messages: readonly MessageName[], codec: Codec) {
     this.#schema = schema;
+    this.#codec = codec;
     const used = new Map<string, { kind: string; message: MessageName }>();
     for (const name of messages) {
       for (const field of schema.message(name).fields) {
@@ -179,7 +188,7 @@ class TableWriter {
     const [unionKind, of] = name.split(':') as [string, string?];
     const fields = of ? unions[unionKind]!(of) : this.#schema.message(name).fields;
     const plan = planWire(fields);
-    const absent = of ? unionAbsent(unionKind) : absentValues(referenceCodec, this.#schema.message(name));
+    const absent = of ? unionAbsent(unionKind) : absentValues(this.#codec, this.#schema.message(name));
     const hash = perfectHash(fields.map((field) => field.json));
     const words = Math.max(1, Math.ceil(fields.length / 64));
     const at = this.#offsets.get(name)!;
