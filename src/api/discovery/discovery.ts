@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { ResourceDefinition } from '../../resources/define.ts';
 import { type Codec, type MessageName, wrapEnvelope } from '../../schema/index.ts';
-import { contentTypeOf, type Media, negotiate, prettyJson } from '../negotiation/index.ts';
+import { contentTypeOf, type Media, negotiate, prettyJson, yamlText } from '../negotiation/index.ts';
 import type { PathAnswer, PathHandler, PathRequest } from '../types.ts';
 import {
   aggregated,
@@ -142,9 +142,7 @@ const notFound: PathAnswer = {
 };
 
 async function yamlAnswer(json: string, contentType: string, headers?: PathAnswer['headers']): Promise<PathAnswer> {
-  const { stringify } = await import('yaml');
-  const body = stringify(JSON.parse(json), { sortMapEntries: true, lineWidth: 0 });
-  return { status: 200, contentType, ...(headers && { headers }), body };
+  return { status: 200, contentType, ...(headers && { headers }), body: await yamlText(json) };
 }
 
 const medias: readonly Media[] = ['json', 'yaml', 'protobuf'];

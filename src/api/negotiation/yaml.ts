@@ -21,7 +21,7 @@ const aliasLimit = 100;
 
 /** Parses one document. Throws Error: `yaml: line 1: …`. */
 export async function parseYaml(text: string): Promise<ParsedYaml> {
-  const { parseDocument } = await import('yaml');
+  const { parseDocument } = await import('./yaml-library.ts');
   const document = parseDocument(text, {
     version: '1.1',
     schema: 'yaml-1.1',
@@ -42,7 +42,7 @@ const style: ToStringOptions = { indentSeq: false, lineWidth: 0 };
 
 /** JSON text as YAML, keys sorted. */
 export async function yamlText(json: string): Promise<string> {
-  const { Document } = await import('yaml');
+  const { Document } = await import('./yaml-library.ts');
   const document = new Document(JSON.parse(json), {
     version: '1.1',
     schema: 'yaml-1.1',
