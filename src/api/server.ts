@@ -11,7 +11,7 @@ import type { Core } from './core.ts';
 import type { HttpHandler } from './http/types.ts';
 import { createPipeline, type Impersonation } from './pipeline.ts';
 import { PathRouter, Registry } from './routing/index.ts';
-import { type ConnectHandler, podBinding, podEviction } from './subresources/index.ts';
+import { type ConnectHandler, legacyBinding, podBinding, podEviction } from './subresources/index.ts';
 import type {
   ActionHandler,
   AdmissionPlugin,
@@ -70,6 +70,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
     ['/v1/pods/eviction', podEviction(core.clock)],
     ...options.actions,
   ]);
+  core.reviews = new Map([['/v1/bindings', legacyBinding(core)], ...options.reviews]);
   const systemCore: Core = { ...core, authorizer: everythingAllowed };
   core.systemClient = new InProcessClient(systemCore, systemUser);
   systemCore.systemClient = core.systemClient;

@@ -1,5 +1,5 @@
 export type { ConnectHandler, ConnectRequest } from './connect.ts';
-export { podBinding } from './pod-binding.ts';
+export { legacyBinding, podBinding } from './pod-binding.ts';
 export { podEviction } from './pod-eviction.ts';
 export { type Scale, scaleGvk, scaleMessage, scaleOf, withScale } from './scale.ts';
 export {

@@ -6,7 +6,7 @@ import { HeadMovedError } from '../../store/types.ts';
 import type { Call, Core } from '../core.ts';
 import { copyOf } from '../objects.ts';
 import { unknownServerError } from '../patch/index.ts';
-import type { ActionHandler } from '../types.ts';
+import type { ActionHandler, ReviewHandler } from '../types.ts';
 import { bytesOf, commit } from '../verbs/commit.ts';
 
 const attemptLimit = 32;
@@ -32,6 +32,16 @@ export function podBinding(core: Core): ActionHandler {
     },
   };
 }
+
+/** POST bindings: the same, with the pod's name in the body only. */
+export const legacyBinding = (core: Core): ReviewHandler => ({
+  review: (binding, namespace, user) =>
+    podBinding(core).act({ namespace, name: binding.metadata.name ?? '' }, binding, {
+      user,
+      dryRun: false,
+      client: core.systemClient,
+    }),
+});
 
 function checkBinding(name: string, { metadata, target }: Binding): void {
   if (metadata.name !== name) throw apiError.badRequest('name in URL does not match name in Binding object');

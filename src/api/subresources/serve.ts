@@ -6,7 +6,7 @@ import type { KubeObject } from '../../schema/object.ts';
 import type { Call, Core } from '../core.ts';
 import type { Exchange } from '../exchange.ts';
 import { trackUpdate } from '../fields.ts';
-import { decodeBody, mediaOfBody, objectSource, sendPlain, statusSource } from '../negotiation/index.ts';
+import { decodeBody, mediaOfBody, objectSource, sendPlain, type Source, statusSource } from '../negotiation/index.ts';
 import { copyOf, type Gvk } from '../objects.ts';
 import { toServed } from '../views.ts';
 import { resourceKey } from '../routing/index.ts';
@@ -122,11 +122,14 @@ export async function serveAction(
   const options = parseWriteOptions(exchange.query, 'CreateOptions');
   const body = await readBodyAs(core, exchange, call, subresource.message, subresource.gvk, options);
   const result = await runAction(core, call, subresource, body, options);
-  const source =
-    result.kind === 'Status'
-      ? statusSource(core, { ...result, code: 201 })
-      : objectSource(core, subresource.message, subresource.gvk, result);
-  sendPlain(exchange, 201, source, output);
+  sendPlain(exchange, 201, resultSource(core, subresource, result), output);
+}
+
+/** Some answer with a Status, some with what was posted, filled in. */
+function resultSource(core: Core, posted: { message: MessageName; gvk: Gvk }, result: KubeObject): Source {
+  return result.kind === 'Status'
+    ? statusSource(core, { ...result, code: 201 })
+    : objectSource(core, posted.message, posted.gvk, result);
 }
 
 /** Admission and the handler that `cli` wired. Throws NotFound when there is none. */
@@ -171,7 +174,7 @@ export async function serveReview(core: Core, exchange: Exchange, call: Call): P
   const { gvk } = call.resource;
   const body = await readBodyAs(core, exchange, call, message, gvk, options);
   const result = await runReview(core, call, body, options);
-  sendPlain(exchange, 201, objectSource(core, message, gvk, result), output);
+  sendPlain(exchange, 201, resultSource(core, { message, gvk }, result), output);
 }
 
 export async function runReview(core: Core, call: Call, body: KubeObject, options: WriteOptions): Promise<KubeObject> {
