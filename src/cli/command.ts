@@ -15,4 +15,4 @@ usage: nanoshift COMMAND [flags]
 flags of run and show-config:
   --config FILE       read FILE instead of /etc/microshift/config.yaml and config.d
   --data-dir DIR      keep everything in DIR instead of /var/lib/microshift
-  --profile BOARD     use this hardware profile instead of recognising the board`;
+  --profile BOARD     use this hardware profile (a name, or a file: ./my-board.yaml) instead of recognising the board`;

@@ -9,6 +9,7 @@ import {
   loadConfig,
   loadProfiles,
   type Profile,
+  readProfile,
 } from '../config/index.ts';
 
 /** What `run` and `show-config` have in common. */
@@ -38,6 +39,10 @@ export function readSettings(argv: readonly string[]): Settings {
     ? { file: values.config, dropInFolder: `${values.config}.d`, required: true }
     : defaultSources;
   const config = loadConfig(sources, (line) => warnings.push(line));
-  const profile = chooseProfile(loadProfiles(), identifyMachine(), values.profile ?? config.hardwareProfile);
+  const profile = findProfile(values.profile ?? config.hardwareProfile);
   return { config, profile, dataDir: values['data-dir'], warnings, mode: values.mode, welcome: values.welcome };
 }
+
+/** A name with a slash is the file of a board of the user's own. */
+const findProfile = (name: string): Profile =>
+  name.includes('/') ? readProfile(name) : chooseProfile(loadProfiles(), identifyMachine(), name);

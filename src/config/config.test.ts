@@ -13,7 +13,7 @@ import {
   type MachineIdentity,
   readConfig,
 } from './index.ts';
-import { parseProfile } from './profile.ts';
+import { parseProfile, readProfile } from './profile.ts';
 
 const none: MachineIdentity = { dmiVendor: '', dmiProduct: '', compatible: [] };
 const refuse = (line: string): never => assert.fail(line);
@@ -106,4 +106,5 @@ test('a profile with a missing, unknown or excessive bound is refused with its p
   );
   assert.throws(() => parseProfile(text('{turbo: 1}'), 'x.yaml'), /x\.yaml: budget\.turbo: is not a known key/);
   assert.throws(() => parseProfile(text('{heapMib: 1e9}'), 'x.yaml'), /budget\.heapMib/);
+  assert.throws(() => readProfile('/nowhere/x.yaml'), /invalid configuration: \/nowhere\/x\.yaml: cannot be read/);
 });

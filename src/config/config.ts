@@ -16,7 +16,7 @@ export interface Config {
   node: { hostnameOverride: string; nodeIP: string };
   debugging: { logLevel: LogLevelName };
   store: { backend: 'sqlite' | 'etcd' | 'memory'; etcd: { endpoints: string[] } };
-  /** Board whose profile sets the budgets; '' = recognise it. */
+  /** Board whose profile sets the budgets, or a profile's path (with a slash); '' = recognise the board. */
   hardwareProfile: string;
 }
 

@@ -4,4 +4,11 @@ export { ConfigError } from './errors.ts';
 export { addressIn, formatIPv4, type Network, parseIPv4, parseNetwork } from './ip.ts';
 export { type ConfigSources, defaultSources, loadConfig } from './load.ts';
 export { type DataPaths, dataPaths, defaultDataDir } from './paths.ts';
-export { chooseProfile, identifyMachine, loadProfiles, type MachineIdentity, type Profile } from './profile.ts';
+export {
+  chooseProfile,
+  identifyMachine,
+  loadProfiles,
+  type MachineIdentity,
+  type Profile,
+  readProfile,
+} from './profile.ts';

@@ -56,6 +56,17 @@ export function loadProfiles(folder = assetPath('hardware-profiles')): Profile[]
     .map((name) => parseProfile(readFileSync(join(folder, name), 'utf8'), basename(name)));
 }
 
+/** Reads the profile of a board that the program does not know. Throws ConfigError naming the file or the key. */
+export function readProfile(file: string): Profile {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new ConfigError(file, `cannot be read: ${(error as Error).message}`);
+  }
+  return parseProfile(text, basename(file));
+}
+
 /** Parses one profile. Throws ConfigError with the key's path. */
 export function parseProfile(text: string, source: string): Profile {
   const document: unknown = parse(text);

@@ -12,6 +12,8 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { stringify } from 'yaml';
+import { startEtcd } from '../support/etcd.ts';
 import { junit, loadSpecs, readReport, renderResults, replaceSection, type Spec, type SpecResult } from './report.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -102,22 +104,29 @@ function choose(): Spec[] {
 }
 
 async function oneRound(specs: readonly Spec[], folder: string): Promise<SpecResult[]> {
-  const server = await startServer(folder);
+  const etcd = flags.store === 'etcd' ? await startEtcd() : undefined;
   try {
-    await makeNodes(server.kubeconfig);
-    return await runShards(specs, server.kubeconfig, folder);
+    const server = await startServer(folder, etcd?.endpoint);
+    try {
+      await makeNodes(server.kubeconfig);
+      return await runShards(specs, server.kubeconfig, folder);
+    } finally {
+      await server.stop();
+    }
   } finally {
-    await server.stop();
+    await etcd?.dispose();
   }
 }
 
-async function startServer(folder: string): Promise<{ kubeconfig: string; stop(): Promise<void> }> {
+async function startServer(
+  folder: string,
+  etcdEndpoint?: string,
+): Promise<{ kubeconfig: string; stop(): Promise<void> }> {
   const data = join(folder, 'data');
   const config = join(folder, 'config.yaml');
-  writeFileSync(
-    config,
-    `node: {hostnameOverride: node-1, nodeIP: 192.0.2.10}\napiServer: {front: ${flags.front}}\nstore: {backend: ${flags.store}}\n`,
-  );
+  const store = { backend: flags.store, ...(etcdEndpoint && { etcd: { endpoints: [etcdEndpoint] } }) };
+  const apiServer = { front: flags.front };
+  writeFileSync(config, stringify({ node: { hostnameOverride: 'node-1', nodeIP: '192.0.2.10' }, apiServer, store }));
   const log = join(folder, 'nanoshift.log');
   const child = spawn(
     process.execPath,

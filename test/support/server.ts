@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { parse, stringify } from 'yaml';
 
 const root = resolve(import.meta.dirname, '../..');
 
@@ -15,6 +16,9 @@ export interface ServerOptions {
   port?: number;
   /** More lines of config.yaml. */
   config?: string;
+  /** A shipped profile's board, or what is different from `default`: keys of hardware-profiles/schema.json. */
+  profile?: string | Readonly<Record<string, number>>;
+  env?: Readonly<Record<string, string>>;
 }
 
 export interface RunningServer {
@@ -43,7 +47,9 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
       options.config ?? '',
     ].join('\n'),
   );
-  const started = launch(['run', '--config', config, '--data-dir', dataDir, '--profile', 'default']);
+  const profile = typeof options.profile === 'object' ? tightProfile(dataDir, options.profile) : options.profile;
+  const args = ['run', '--config', config, '--data-dir', dataDir, '--profile', profile ?? 'default'];
+  const started = launch(args, options.env);
   await started.ready;
   return {
     process: started.process,
@@ -60,6 +66,14 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   };
 }
 
+/** Writes the default profile with other bounds, and returns its path. */
+function tightProfile(dataDir: string, bounds: Readonly<Record<string, number>>): string {
+  const profile = parse(readFileSync(join(root, 'hardware-profiles/default.yaml'), 'utf8')) as { budget: object };
+  const path = join(dataDir, 'profile.yaml');
+  writeFileSync(path, stringify({ ...profile, budget: { ...profile.budget, ...bounds } }));
+  return path;
+}
+
 /** Runs one command line of the bundle to its end. */
 export async function runCommand(...args: string[]): Promise<{ code: number | null; output: string }> {
   const started = launch(args);
@@ -68,10 +82,16 @@ export async function runCommand(...args: string[]): Promise<{ code: number | nu
   return { code, output: started.output() };
 }
 
-function launch(args: readonly string[]): { process: ChildProcess; ready: Promise<void>; output(): string } {
+function launch(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): { process: ChildProcess; ready: Promise<void>; output(): string } {
   const bundle = join(root, 'dist/nanoshift.mjs');
   if (!existsSync(bundle)) throw new Error('dist/nanoshift.mjs is missing: npm run build');
-  const child = spawn(process.execPath, [bundle, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, [bundle, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   const chunks: string[] = [];
   const output = (): string => chunks.join('');
   const ready = new Promise<void>((done, fail) => {

@@ -1,38 +1,11 @@
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, before, describe, test } from 'node:test';
 import { type Answer, type Ask, type HttpClient, httpClient } from '../support/http.ts';
-import { type RunningServer, startServer } from '../support/server.ts';
+import { type ServerOverStore, setups, startOver } from '../support/setups.ts';
 
 /** Each bad request gets upstream's status and reason, and changes nothing. */
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const json = { 'content-type': 'application/json' };
-let server: RunningServer;
-let send: HttpClient;
-
-before(async () => {
-  server = await startServer();
-  send = httpClient(server.kubeconfig);
-  const created = await post({ metadata: { name: 'base', labels: { a: 'b' } }, data: { k: 'v' } });
-  assert.equal(created.status, 201);
-});
-after(async () => {
-  send.close();
-  assert.equal(await server.stop(), 0);
-});
-
-const post = (object: object): Promise<Answer> =>
-  send({
-    method: 'POST',
-    path: configMaps,
-    headers: json,
-    body: JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', ...object }),
-  });
-
-const everything = async (): Promise<string> => {
-  const { json: list } = await send({ path: configMaps });
-  return JSON.stringify(list['items']);
-};
-
 const deep = (depth: number): string => `${'{"a":'.repeat(depth)}1${'}'.repeat(depth)}`;
 const patch = (type: string, body: string, path = `${configMaps}/base`): Ask => ({
   method: 'PATCH',
@@ -185,7 +158,7 @@ const cases: readonly [string, Ask, number, string, RegExp][] = [
     patch('application/nope+json', '{}'),
     415,
     'UnsupportedMediaType',
-    /application\/json-patch\+json/,
+    /415: Unsupported Media Type/,
   ],
   [
     'an apply without a manager',
@@ -231,7 +204,7 @@ const cases: readonly [string, Ask, number, string, RegExp][] = [
     { path: configMaps, headers: { accept: 'text/csv' } },
     406,
     'NotAcceptable',
-    /only the following media types are accepted/,
+    /406: Not Acceptable\n\nAvailable representations: application\/json, /,
   ],
   [
     'a method without a handler',
@@ -249,20 +222,51 @@ const cases: readonly [string, Ask, number, string, RegExp][] = [
   ],
 ];
 
-for (const [name, ask, status, reason, message] of cases) {
-  test(`${name} gives ${status} ${reason} and changes nothing`, async () => {
-    const before = await everything();
-    const answer = await send(ask);
-    assert.equal(answer.status, status, answer.text);
-    assert.equal(answer.json.kind, 'Status', answer.text);
-    assert.equal(answer.json.reason ?? '', reason, answer.text);
-    assert.match(String(answer.json.message), message);
-    assert.equal(answer.json.code, status);
-    assert.equal(await everything(), before);
+for (const setup of setups) {
+  describe(setup.title, { skip: setup.skip }, () => {
+    let server: ServerOverStore;
+    let send: HttpClient;
+
+    before(async () => {
+      server = await startOver(setup);
+      send = httpClient(server.kubeconfig);
+      const created = await post({ metadata: { name: 'base', labels: { a: 'b' } }, data: { k: 'v' } });
+      assert.equal(created.status, 201);
+    });
+    after(async () => {
+      send.close();
+      assert.equal(await server.stop(), 0);
+    });
+
+    const post = (object: object): Promise<Answer> =>
+      send({
+        method: 'POST',
+        path: configMaps,
+        headers: json,
+        body: JSON.stringify({ apiVersion: 'v1', kind: 'ConfigMap', ...object }),
+      });
+
+    const everything = async (): Promise<string> => {
+      const { json: list } = await send({ path: configMaps });
+      return JSON.stringify(list['items']);
+    };
+
+    for (const [name, ask, status, reason, message] of cases) {
+      test(`${name} gives ${status} ${reason} and changes nothing`, async () => {
+        const before = await everything();
+        const answer = await send(ask);
+        assert.equal(answer.status, status, answer.text);
+        assert.equal(answer.json.kind, 'Status', answer.text);
+        assert.equal(answer.json.reason ?? '', reason, answer.text);
+        assert.match(String(answer.json.message), message);
+        assert.equal(answer.json.code, status);
+        assert.equal(await everything(), before);
+      });
+    }
+
+    test('an unrouted path is plain text', async () => {
+      const answer = await send({ path: '/nope' });
+      assert.equal(answer.status, 404);
+    });
   });
 }
-
-test('an unrouted path is plain text', async () => {
-  const answer = await send({ path: '/nope' });
-  assert.equal(answer.status, 404);
-});
