@@ -243,7 +243,9 @@ export function* validateJobUpdate(next: Job, previous: Job): Iterable<FieldErro
     before.completions === before.parallelism;
   if (!elastic) yield* immutable(spec.completions, before.completions, ['spec', 'completions']);
   yield* immutable(spec.selector, before.selector, ['spec', 'selector']);
-  yield* immutable(spec.template, mutableParts(spec.template, before.template, previous), ['spec', 'template']);
+  const expected = mutableParts(spec.template, before.template, previous);
+  if (!before.suspend) yield* immutable(spec.template, expected, ['spec', 'template']);
+  else yield* immutable(spec.template?.spec, expected?.spec, ['spec', 'template', 'spec']);
   for (const field of [
     'completionMode',
     'podFailurePolicy',

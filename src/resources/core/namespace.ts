@@ -23,6 +23,9 @@ export const namespace = resource<Namespace>('/v1/namespaces', {
     labelWithName(next);
     next.spec = { ...next.spec, ...(previous.spec?.finalizers && { finalizers: previous.spec.finalizers }) };
   },
+  markDeleting(o) {
+    o.status = { ...o.status, phase: 'Terminating' };
+  },
   validateName: dnsLabel,
   *validate(o) {
     yield* validateFinalizers(o);
