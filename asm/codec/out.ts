@@ -269,8 +269,28 @@ function isLineSeparator(p: usize, end: usize): bool {
   return load<u8>(p) == 0xe2 && p + 2 < end && load<u8>(p + 1) == 0x80 && (load<u8>(p + 2) | 1) == 0xa9;
 }
 
+/** Nothing in the text is white space, within a string or without, nor would be escaped. */
+function isCompact(p: usize, end: usize): bool {
+  while (p + 16 <= end) {
+    const v = v128.load(p);
+    const html = v128.or(i8x16.eq(v, i8x16.splat(0x26)), i8x16.eq(v128.or(v, i8x16.splat(2)), i8x16.splat(0x3e)));
+    // signed: white space, and everything from 0x80 on
+    if (v128.any_true(v128.or(html, i8x16.lt_s(v, i8x16.splat(0x21))))) return false;
+    p += 16;
+  }
+  while (p < end) {
+    const c = <u32>load<u8>(p++);
+    if (c <= 0x20 || c >= 0x80 || c == 0x26 || (c | 2) == 0x3e) return false;
+  }
+  return true;
+}
+
 /** JSON text that is known to be well-formed: white space outside strings goes, HTML's characters are escaped. */
 export function putCompacted(p: usize, end: usize): void {
+  if (isCompact(p, end)) {
+    putBytes(p, <u32>(end - p));
+    return;
+  }
   let from = p;
   let inString = false;
   while (p < end) {
