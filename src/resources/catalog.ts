@@ -1,7 +1,4 @@
-/**
- * Identity of every resource that Kubernetes 1.36 serves by default: names, verbs, storage hash (base64 of the first
- * 8 bytes of sha256(`group/version/kind`) of the stored version) and the key segment below the store's prefix.
- */
+/** Identity of every resource that Kubernetes 1.36 serves by default. */
 import { allVerbs, type ResourceDefinition, type Verb } from './define.ts';
 
 export type Identity = Pick<
@@ -20,791 +17,142 @@ export type Identity = Pick<
   | 'storagePath'
 >;
 
-const createOnly: readonly Verb[] = ['create'];
+/**
+ * A line per API group: version and package of its messages. Then one per resource: plural, kind, and what is not as
+ * usual. `at`: key segment below the store's prefix, when it is not the plural (empty: not stored under this name);
+ * `can`: verbs, when not all; `in`: categories; `hash`: storageVersionHash, the first 8 bytes of
+ * sha256(`group/version/kind`) of the stored version.
+ */
+const table = `
+v1 core
+  bindings Binding at: can:create
+  componentstatuses ComponentStatus cluster short:cs can:get,list
+  configmaps ConfigMap short:cm hash:qFsyl6wFWjQ=
+  endpoints Endpoints at:services/endpoints short:ep hash:fWeeMqaN/OA=
+  events Event short:ev hash:r2yiGXH7wu8=
+  limitranges LimitRange short:limits hash:EBKMFVe6cwo=
+  namespaces Namespace cluster short:ns can:create,delete,get,list,patch,update,watch hash:Q3oi5N2YM8M=
+  nodes Node cluster at:minions short:no hash:XwShjMxG9Fs=
+  persistentvolumeclaims PersistentVolumeClaim short:pvc hash:QWTyNDq0dC4=
+  persistentvolumes PersistentVolume cluster short:pv hash:HN/zwEC+JgM=
+  pods Pod short:po in:all hash:xPOwRZ+Yhw8=
+  podtemplates PodTemplate hash:LIXB2x4IFpk=
+  replicationcontrollers ReplicationController at:controllers short:rc in:all hash:Jond2If31h0=
+  resourcequotas ResourceQuota short:quota hash:8uhSgffRX6w=
+  secrets Secret hash:S6u1pOWzb84=
+  serviceaccounts ServiceAccount short:sa hash:pbx9ZvyFpBE=
+  services Service at:services/specs short:svc in:all hash:0/CO1lhkEBI=
+apps/v1 apps
+  controllerrevisions ControllerRevision hash:85nkx63pcBU=
+  daemonsets DaemonSet short:ds in:all hash:dd7pWHUlMKQ=
+  deployments Deployment short:deploy in:all hash:8aSe+NMegvE=
+  replicasets ReplicaSet short:rs in:all hash:P1RzHs8/mWQ=
+  statefulsets StatefulSet short:sts in:all hash:H+vl74LkKdo=
+events.k8s.io/v1 events
+  events Event at: short:ev hash:r2yiGXH7wu8=
+authentication.k8s.io/v1 authentication
+  selfsubjectreviews SelfSubjectReview cluster at: can:create
+  tokenreviews TokenReview cluster at: can:create
+authorization.k8s.io/v1 authorization
+  localsubjectaccessreviews LocalSubjectAccessReview at: can:create
+  selfsubjectaccessreviews SelfSubjectAccessReview cluster at: can:create
+  selfsubjectrulesreviews SelfSubjectRulesReview cluster at: can:create
+  subjectaccessreviews SubjectAccessReview cluster at: can:create
+autoscaling/v1 autoscaling
+  horizontalpodautoscalers HorizontalPodAutoscaler at: short:hpa in:all hash:qwQve8ut294=
+autoscaling/v2 autoscaling
+  horizontalpodautoscalers HorizontalPodAutoscaler short:hpa in:all hash:qwQve8ut294=
+batch/v1 batch
+  cronjobs CronJob short:cj in:all hash:sd5LIXh4Fjs=
+  jobs Job in:all hash:mudhfqk/qZY=
+certificates.k8s.io/v1 certificates
+  certificatesigningrequests CertificateSigningRequest cluster short:csr hash:95fRKMXA+00=
+networking.k8s.io/v1 networking
+  ingressclasses IngressClass cluster hash:l/iqIbDgFyQ=
+  ingresses Ingress at:ingress short:ing hash:39NQlfNR+bo=
+  ipaddresses IPAddress cluster short:ip hash:3f/plJFChNE=
+  networkpolicies NetworkPolicy short:netpol hash:YpfwF18m1G8=
+  servicecidrs ServiceCIDR cluster hash:gNLvruQhW2g=
+policy/v1 policy
+  poddisruptionbudgets PodDisruptionBudget short:pdb hash:EVWiDmWqyJw=
+rbac.authorization.k8s.io/v1 rbac
+  clusterrolebindings ClusterRoleBinding cluster hash:48tpQ8gZHFc=
+  clusterroles ClusterRole cluster hash:bYE5ZWDrJ44=
+  rolebindings RoleBinding hash:eGsCzGH6b1g=
+  roles Role hash:7FuwZcIIItM=
+storage.k8s.io/v1 storage
+  csidrivers CSIDriver cluster hash:hL6j/rwBV5w=
+  csinodes CSINode cluster hash:Pe62DkZtjuo=
+  csistoragecapacities CSIStorageCapacity hash:xeVl+2Ly1kE=
+  storageclasses StorageClass cluster short:sc hash:K+m6uJwbjGY=
+  volumeattachments VolumeAttachment cluster hash:tJx/ezt6UDU=
+  volumeattributesclasses VolumeAttributesClass cluster short:vac hash:tIjydgKBC5w=
+admissionregistration.k8s.io/v1 admissionregistration
+  mutatingadmissionpolicies MutatingAdmissionPolicy cluster in:api-extensions hash:LYmCf+UMVdg=
+  mutatingadmissionpolicybindings MutatingAdmissionPolicyBinding cluster in:api-extensions hash:90V5FRZZ3Zg=
+  mutatingwebhookconfigurations MutatingWebhookConfiguration cluster in:api-extensions hash:Sqi0GUgDaX0=
+  validatingadmissionpolicies ValidatingAdmissionPolicy cluster in:api-extensions hash:6OxvlMmQ6is=
+  validatingadmissionpolicybindings ValidatingAdmissionPolicyBinding cluster in:api-extensions hash:v9715VZqakg=
+  validatingwebhookconfigurations ValidatingWebhookConfiguration cluster in:api-extensions hash:B0wHjQmsGNk=
+apiextensions.k8s.io/v1 apiextensions
+  customresourcedefinitions CustomResourceDefinition cluster at:apiextensions.k8s.io/customresourcedefinitions short:crd,crds in:api-extensions hash:jfWCUB31mvA=
+scheduling.k8s.io/v1 scheduling
+  priorityclasses PriorityClass cluster short:pc hash:1QwjyaZjj3Y=
+coordination.k8s.io/v1 coordination
+  leases Lease hash:gqkMMb/YqFM=
+node.k8s.io/v1 node
+  runtimeclasses RuntimeClass cluster hash:WQTu1GL3T2Q=
+discovery.k8s.io/v1 discovery
+  endpointslices EndpointSlice hash:qgS0xkrxYAI=
+resource.k8s.io/v1 resource
+  deviceclasses DeviceClass cluster hash:Yk2PTc1Ybxk=
+  resourceclaims ResourceClaim hash:wgAZaHcZxUg=
+  resourceclaimtemplates ResourceClaimTemplate hash:TuzjC49aUfM=
+  resourceslices ResourceSlice cluster hash:KsC072WgaEY=
+flowcontrol.apiserver.k8s.io/v1 flowcontrol
+  flowschemas FlowSchema cluster hash:GJVAJZSZBIw=
+  prioritylevelconfigurations PriorityLevelConfiguration cluster hash:Kir5PVfvNeI=
+apiregistration.k8s.io/v1 apiregistration
+  apiservices APIService cluster at:apiregistration.k8s.io/apiservices in:api-extensions hash:InPBPD7+PqM=
+`;
 
-export const catalog: readonly Identity[] = [
-  {
-    group: '',
-    version: 'v1',
-    resource: 'bindings',
-    kind: 'Binding',
-    scope: 'Namespaced',
-    message: 'core/v1.Binding',
-    verbs: createOnly,
-  },
-  {
-    group: '',
-    version: 'v1',
-    resource: 'componentstatuses',
-    kind: 'ComponentStatus',
-    scope: 'Cluster',
-    shortNames: ['cs'],
-    message: 'core/v1.ComponentStatus',
-    storagePath: 'componentstatuses',
-    verbs: ['get', 'list'],
-  },
-  {
-    group: '',
-    version: 'v1',
-    resource: 'configmaps',
-    kind: 'ConfigMap',
-    scope: 'Namespaced',
-    shortNames: ['cm'],
-    message: 'core/v1.ConfigMap',
-    verbs: allVerbs,
-    storageVersionHash: 'qFsyl6wFWjQ=',
-    storagePath: 'configmaps',
-  },
-  {
-    group: '',
-    version: 'v1',
-    resource: 'endpoints',
-    kind: 'Endpoints',
-    scope: 'Namespaced',
-    shortNames: ['ep'],
-    message: 'core/v1.Endpoints',
-    verbs: allVerbs,
-    storageVersionHash: 'fWeeMqaN/OA=',
-    storagePath: 'services/endpoints',
-  },
-  {
-    group: '',
-    version: 'v1',
-    resource: 'events',
-    kind: 'Event',
-    scope: 'Namespaced',
-    shortNames: ['ev'],
-    message: 'core/v1.Event',
-    verbs: allVerbs,
-    storageVersionHash: 'r2yiGXH7wu8=',
-    storagePath: 'events',
-  },
-  {
-    group: '',
-    version: 'v1',
-    resource: 'limitranges',
-    kind: 'LimitRange',
-    scope: 'Namespaced',
-    shortNames: ['limits'],
-    message: 'core/v1.LimitRange',
-    verbs: allVerbs,
-    storageVersionHash: 'EBKMFVe6cwo=',
-    storagePath: 'limitranges',
-  },
-  {
-    group: '',
-    version: 'v1',
-    resource: 'namespaces',
-    kind: 'Namespace',
-    scope: 'Cluster',
-    shortNames: ['ns'],
-    message: 'core/v1.Namespace',
-    verbs: ['create', 'delete', 'get', 'list', 'patch', 'update', 'watch'],
-    storageVersionHash: 'Q3oi5N2YM8M=',
-    storagePath: 'namespaces',
-  },
-  {
-    group: '',
-    version: 'v1',
-    resource: 'nodes',
-    kind: 'Node',
-    scope: 'Cluster',
-    shortNames: ['no'],
-    message: 'core/v1.Node',
-    verbs: allVerbs,
-    storageVersionHash: 'XwShjMxG9Fs=',
-    storagePath: 'minions',
-  },
-  {
-    group: '',
-    version: 'v1',
-    resource: 'persistentvolumeclaims',
-    kind: 'PersistentVolumeClaim',
-    scope: 'Namespaced',
-    shortNames: ['pvc'],
-    message: 'core/v1.PersistentVolumeClaim',
-    verbs: allVerbs,
-    storageVersionHash: 'QWTyNDq0dC4=',
-    storagePath: 'persistentvolumeclaims',
-  },
-  {
-    group: '',
-    version: 'v1',
-    resource: 'persistentvolumes',
-    kind: 'PersistentVolume',
-    scope: 'Cluster',
-    shortNames: ['pv'],
-    message: 'core/v1.PersistentVolume',
-    verbs: allVerbs,
-    storageVersionHash: 'HN/zwEC+JgM=',
-    storagePath: 'persistentvolumes',
-  },
-  {
-    group: '',
-    version: 'v1',
-    resource: 'pods',
-    kind: 'Pod',
-    scope: 'Namespaced',
-    shortNames: ['po'],
-    categories: ['all'],
-    message: 'core/v1.Pod',
-    verbs: allVerbs,
-    storageVersionHash: 'xPOwRZ+Yhw8=',
-    storagePath: 'pods',
-  },
-  {
-    group: '',
-    version: 'v1',
-    resource: 'podtemplates',
-    kind: 'PodTemplate',
-    scope: 'Namespaced',
-    message: 'core/v1.PodTemplate',
-    verbs: allVerbs,
-    storageVersionHash: 'LIXB2x4IFpk=',
-    storagePath: 'podtemplates',
-  },
-  {
-    group: '',
-    version: 'v1',
-    resource: 'replicationcontrollers',
-    kind: 'ReplicationController',
-    scope: 'Namespaced',
-    shortNames: ['rc'],
-    categories: ['all'],
-    message: 'core/v1.ReplicationController',
-    verbs: allVerbs,
-    storageVersionHash: 'Jond2If31h0=',
-    storagePath: 'controllers',
-  },
-  {
-    group: '',
-    version: 'v1',
-    resource: 'resourcequotas',
-    kind: 'ResourceQuota',
-    scope: 'Namespaced',
-    shortNames: ['quota'],
-    message: 'core/v1.ResourceQuota',
-    verbs: allVerbs,
-    storageVersionHash: '8uhSgffRX6w=',
-    storagePath: 'resourcequotas',
-  },
-  {
-    group: '',
-    version: 'v1',
-    resource: 'secrets',
-    kind: 'Secret',
-    scope: 'Namespaced',
-    message: 'core/v1.Secret',
-    verbs: allVerbs,
-    storageVersionHash: 'S6u1pOWzb84=',
-    storagePath: 'secrets',
-  },
-  {
-    group: '',
-    version: 'v1',
-    resource: 'serviceaccounts',
-    kind: 'ServiceAccount',
-    scope: 'Namespaced',
-    shortNames: ['sa'],
-    message: 'core/v1.ServiceAccount',
-    verbs: allVerbs,
-    storageVersionHash: 'pbx9ZvyFpBE=',
-    storagePath: 'serviceaccounts',
-  },
-  {
-    group: '',
-    version: 'v1',
-    resource: 'services',
-    kind: 'Service',
-    scope: 'Namespaced',
-    shortNames: ['svc'],
-    categories: ['all'],
-    message: 'core/v1.Service',
-    verbs: allVerbs,
-    storageVersionHash: '0/CO1lhkEBI=',
-    storagePath: 'services/specs',
-  },
-  {
-    group: 'apps',
-    version: 'v1',
-    resource: 'controllerrevisions',
-    kind: 'ControllerRevision',
-    scope: 'Namespaced',
-    message: 'apps/v1.ControllerRevision',
-    verbs: allVerbs,
-    storageVersionHash: '85nkx63pcBU=',
-    storagePath: 'controllerrevisions',
-  },
-  {
-    group: 'apps',
-    version: 'v1',
-    resource: 'daemonsets',
-    kind: 'DaemonSet',
-    scope: 'Namespaced',
-    shortNames: ['ds'],
-    categories: ['all'],
-    message: 'apps/v1.DaemonSet',
-    verbs: allVerbs,
-    storageVersionHash: 'dd7pWHUlMKQ=',
-    storagePath: 'daemonsets',
-  },
-  {
-    group: 'apps',
-    version: 'v1',
-    resource: 'deployments',
-    kind: 'Deployment',
-    scope: 'Namespaced',
-    shortNames: ['deploy'],
-    categories: ['all'],
-    message: 'apps/v1.Deployment',
-    verbs: allVerbs,
-    storageVersionHash: '8aSe+NMegvE=',
-    storagePath: 'deployments',
-  },
-  {
-    group: 'apps',
-    version: 'v1',
-    resource: 'replicasets',
-    kind: 'ReplicaSet',
-    scope: 'Namespaced',
-    shortNames: ['rs'],
-    categories: ['all'],
-    message: 'apps/v1.ReplicaSet',
-    verbs: allVerbs,
-    storageVersionHash: 'P1RzHs8/mWQ=',
-    storagePath: 'replicasets',
-  },
-  {
-    group: 'apps',
-    version: 'v1',
-    resource: 'statefulsets',
-    kind: 'StatefulSet',
-    scope: 'Namespaced',
-    shortNames: ['sts'],
-    categories: ['all'],
-    message: 'apps/v1.StatefulSet',
-    verbs: allVerbs,
-    storageVersionHash: 'H+vl74LkKdo=',
-    storagePath: 'statefulsets',
-  },
-  {
-    group: 'events.k8s.io',
-    version: 'v1',
-    resource: 'events',
-    kind: 'Event',
-    scope: 'Namespaced',
-    shortNames: ['ev'],
-    message: 'events/v1.Event',
-    verbs: allVerbs,
-    storageVersionHash: 'r2yiGXH7wu8=',
-  },
-  {
-    group: 'authentication.k8s.io',
-    version: 'v1',
-    resource: 'selfsubjectreviews',
-    kind: 'SelfSubjectReview',
-    scope: 'Cluster',
-    message: 'authentication/v1.SelfSubjectReview',
-    verbs: createOnly,
-  },
-  {
-    group: 'authentication.k8s.io',
-    version: 'v1',
-    resource: 'tokenreviews',
-    kind: 'TokenReview',
-    scope: 'Cluster',
-    message: 'authentication/v1.TokenReview',
-    verbs: createOnly,
-  },
-  {
-    group: 'authorization.k8s.io',
-    version: 'v1',
-    resource: 'localsubjectaccessreviews',
-    kind: 'LocalSubjectAccessReview',
-    scope: 'Namespaced',
-    message: 'authorization/v1.LocalSubjectAccessReview',
-    verbs: createOnly,
-  },
-  {
-    group: 'authorization.k8s.io',
-    version: 'v1',
-    resource: 'selfsubjectaccessreviews',
-    kind: 'SelfSubjectAccessReview',
-    scope: 'Cluster',
-    message: 'authorization/v1.SelfSubjectAccessReview',
-    verbs: createOnly,
-  },
-  {
-    group: 'authorization.k8s.io',
-    version: 'v1',
-    resource: 'selfsubjectrulesreviews',
-    kind: 'SelfSubjectRulesReview',
-    scope: 'Cluster',
-    message: 'authorization/v1.SelfSubjectRulesReview',
-    verbs: createOnly,
-  },
-  {
-    group: 'authorization.k8s.io',
-    version: 'v1',
-    resource: 'subjectaccessreviews',
-    kind: 'SubjectAccessReview',
-    scope: 'Cluster',
-    message: 'authorization/v1.SubjectAccessReview',
-    verbs: createOnly,
-  },
-  {
-    group: 'autoscaling',
-    version: 'v1',
-    resource: 'horizontalpodautoscalers',
-    kind: 'HorizontalPodAutoscaler',
-    scope: 'Namespaced',
-    shortNames: ['hpa'],
-    categories: ['all'],
-    message: 'autoscaling/v1.HorizontalPodAutoscaler',
-    verbs: allVerbs,
-    storageVersionHash: 'qwQve8ut294=',
-  },
-  {
-    group: 'autoscaling',
-    version: 'v2',
-    resource: 'horizontalpodautoscalers',
-    kind: 'HorizontalPodAutoscaler',
-    scope: 'Namespaced',
-    shortNames: ['hpa'],
-    categories: ['all'],
-    message: 'autoscaling/v2.HorizontalPodAutoscaler',
-    verbs: allVerbs,
-    storageVersionHash: 'qwQve8ut294=',
-    storagePath: 'horizontalpodautoscalers',
-  },
-  {
-    group: 'batch',
-    version: 'v1',
-    resource: 'cronjobs',
-    kind: 'CronJob',
-    scope: 'Namespaced',
-    shortNames: ['cj'],
-    categories: ['all'],
-    message: 'batch/v1.CronJob',
-    verbs: allVerbs,
-    storageVersionHash: 'sd5LIXh4Fjs=',
-    storagePath: 'cronjobs',
-  },
-  {
-    group: 'batch',
-    version: 'v1',
-    resource: 'jobs',
-    kind: 'Job',
-    scope: 'Namespaced',
-    categories: ['all'],
-    message: 'batch/v1.Job',
-    verbs: allVerbs,
-    storageVersionHash: 'mudhfqk/qZY=',
-    storagePath: 'jobs',
-  },
-  {
-    group: 'certificates.k8s.io',
-    version: 'v1',
-    resource: 'certificatesigningrequests',
-    kind: 'CertificateSigningRequest',
-    scope: 'Cluster',
-    shortNames: ['csr'],
-    message: 'certificates/v1.CertificateSigningRequest',
-    verbs: allVerbs,
-    storageVersionHash: '95fRKMXA+00=',
-    storagePath: 'certificatesigningrequests',
-  },
-  {
-    group: 'networking.k8s.io',
-    version: 'v1',
-    resource: 'ingressclasses',
-    kind: 'IngressClass',
-    scope: 'Cluster',
-    message: 'networking/v1.IngressClass',
-    verbs: allVerbs,
-    storageVersionHash: 'l/iqIbDgFyQ=',
-    storagePath: 'ingressclasses',
-  },
-  {
-    group: 'networking.k8s.io',
-    version: 'v1',
-    resource: 'ingresses',
-    kind: 'Ingress',
-    scope: 'Namespaced',
-    shortNames: ['ing'],
-    message: 'networking/v1.Ingress',
-    verbs: allVerbs,
-    storageVersionHash: '39NQlfNR+bo=',
-    storagePath: 'ingress',
-  },
-  {
-    group: 'networking.k8s.io',
-    version: 'v1',
-    resource: 'ipaddresses',
-    kind: 'IPAddress',
-    scope: 'Cluster',
-    shortNames: ['ip'],
-    message: 'networking/v1.IPAddress',
-    verbs: allVerbs,
-    storageVersionHash: '3f/plJFChNE=',
-    storagePath: 'ipaddresses',
-  },
-  {
-    group: 'networking.k8s.io',
-    version: 'v1',
-    resource: 'networkpolicies',
-    kind: 'NetworkPolicy',
-    scope: 'Namespaced',
-    shortNames: ['netpol'],
-    message: 'networking/v1.NetworkPolicy',
-    verbs: allVerbs,
-    storageVersionHash: 'YpfwF18m1G8=',
-    storagePath: 'networkpolicies',
-  },
-  {
-    group: 'networking.k8s.io',
-    version: 'v1',
-    resource: 'servicecidrs',
-    kind: 'ServiceCIDR',
-    scope: 'Cluster',
-    message: 'networking/v1.ServiceCIDR',
-    verbs: allVerbs,
-    storageVersionHash: 'gNLvruQhW2g=',
-    storagePath: 'servicecidrs',
-  },
-  {
-    group: 'policy',
-    version: 'v1',
-    resource: 'poddisruptionbudgets',
-    kind: 'PodDisruptionBudget',
-    scope: 'Namespaced',
-    shortNames: ['pdb'],
-    message: 'policy/v1.PodDisruptionBudget',
-    verbs: allVerbs,
-    storageVersionHash: 'EVWiDmWqyJw=',
-    storagePath: 'poddisruptionbudgets',
-  },
-  {
-    group: 'rbac.authorization.k8s.io',
-    version: 'v1',
-    resource: 'clusterrolebindings',
-    kind: 'ClusterRoleBinding',
-    scope: 'Cluster',
-    message: 'rbac/v1.ClusterRoleBinding',
-    verbs: allVerbs,
-    storageVersionHash: '48tpQ8gZHFc=',
-    storagePath: 'clusterrolebindings',
-  },
-  {
-    group: 'rbac.authorization.k8s.io',
-    version: 'v1',
-    resource: 'clusterroles',
-    kind: 'ClusterRole',
-    scope: 'Cluster',
-    message: 'rbac/v1.ClusterRole',
-    verbs: allVerbs,
-    storageVersionHash: 'bYE5ZWDrJ44=',
-    storagePath: 'clusterroles',
-  },
-  {
-    group: 'rbac.authorization.k8s.io',
-    version: 'v1',
-    resource: 'rolebindings',
-    kind: 'RoleBinding',
-    scope: 'Namespaced',
-    message: 'rbac/v1.RoleBinding',
-    verbs: allVerbs,
-    storageVersionHash: 'eGsCzGH6b1g=',
-    storagePath: 'rolebindings',
-  },
-  {
-    group: 'rbac.authorization.k8s.io',
-    version: 'v1',
-    resource: 'roles',
-    kind: 'Role',
-    scope: 'Namespaced',
-    message: 'rbac/v1.Role',
-    verbs: allVerbs,
-    storageVersionHash: '7FuwZcIIItM=',
-    storagePath: 'roles',
-  },
-  {
-    group: 'storage.k8s.io',
-    version: 'v1',
-    resource: 'csidrivers',
-    kind: 'CSIDriver',
-    scope: 'Cluster',
-    message: 'storage/v1.CSIDriver',
-    verbs: allVerbs,
-    storageVersionHash: 'hL6j/rwBV5w=',
-    storagePath: 'csidrivers',
-  },
-  {
-    group: 'storage.k8s.io',
-    version: 'v1',
-    resource: 'csinodes',
-    kind: 'CSINode',
-    scope: 'Cluster',
-    message: 'storage/v1.CSINode',
-    verbs: allVerbs,
-    storageVersionHash: 'Pe62DkZtjuo=',
-    storagePath: 'csinodes',
-  },
-  {
-    group: 'storage.k8s.io',
-    version: 'v1',
-    resource: 'csistoragecapacities',
-    kind: 'CSIStorageCapacity',
-    scope: 'Namespaced',
-    message: 'storage/v1.CSIStorageCapacity',
-    verbs: allVerbs,
-    storageVersionHash: 'xeVl+2Ly1kE=',
-    storagePath: 'csistoragecapacities',
-  },
-  {
-    group: 'storage.k8s.io',
-    version: 'v1',
-    resource: 'storageclasses',
-    kind: 'StorageClass',
-    scope: 'Cluster',
-    shortNames: ['sc'],
-    message: 'storage/v1.StorageClass',
-    verbs: allVerbs,
-    storageVersionHash: 'K+m6uJwbjGY=',
-    storagePath: 'storageclasses',
-  },
-  {
-    group: 'storage.k8s.io',
-    version: 'v1',
-    resource: 'volumeattachments',
-    kind: 'VolumeAttachment',
-    scope: 'Cluster',
-    message: 'storage/v1.VolumeAttachment',
-    verbs: allVerbs,
-    storageVersionHash: 'tJx/ezt6UDU=',
-    storagePath: 'volumeattachments',
-  },
-  {
-    group: 'storage.k8s.io',
-    version: 'v1',
-    resource: 'volumeattributesclasses',
-    kind: 'VolumeAttributesClass',
-    scope: 'Cluster',
-    shortNames: ['vac'],
-    message: 'storage/v1.VolumeAttributesClass',
-    verbs: allVerbs,
-    storageVersionHash: 'tIjydgKBC5w=',
-    storagePath: 'volumeattributesclasses',
-  },
-  {
-    group: 'admissionregistration.k8s.io',
-    version: 'v1',
-    resource: 'mutatingadmissionpolicies',
-    kind: 'MutatingAdmissionPolicy',
-    scope: 'Cluster',
-    categories: ['api-extensions'],
-    message: 'admissionregistration/v1.MutatingAdmissionPolicy',
-    verbs: allVerbs,
-    storageVersionHash: 'LYmCf+UMVdg=',
-    storagePath: 'mutatingadmissionpolicies',
-  },
-  {
-    group: 'admissionregistration.k8s.io',
-    version: 'v1',
-    resource: 'mutatingadmissionpolicybindings',
-    kind: 'MutatingAdmissionPolicyBinding',
-    scope: 'Cluster',
-    categories: ['api-extensions'],
-    message: 'admissionregistration/v1.MutatingAdmissionPolicyBinding',
-    verbs: allVerbs,
-    storageVersionHash: '90V5FRZZ3Zg=',
-    storagePath: 'mutatingadmissionpolicybindings',
-  },
-  {
-    group: 'admissionregistration.k8s.io',
-    version: 'v1',
-    resource: 'mutatingwebhookconfigurations',
-    kind: 'MutatingWebhookConfiguration',
-    scope: 'Cluster',
-    categories: ['api-extensions'],
-    message: 'admissionregistration/v1.MutatingWebhookConfiguration',
-    verbs: allVerbs,
-    storageVersionHash: 'Sqi0GUgDaX0=',
-    storagePath: 'mutatingwebhookconfigurations',
-  },
-  {
-    group: 'admissionregistration.k8s.io',
-    version: 'v1',
-    resource: 'validatingadmissionpolicies',
-    kind: 'ValidatingAdmissionPolicy',
-    scope: 'Cluster',
-    categories: ['api-extensions'],
-    message: 'admissionregistration/v1.ValidatingAdmissionPolicy',
-    verbs: allVerbs,
-    storageVersionHash: '6OxvlMmQ6is=',
-    storagePath: 'validatingadmissionpolicies',
-  },
-  {
-    group: 'admissionregistration.k8s.io',
-    version: 'v1',
-    resource: 'validatingadmissionpolicybindings',
-    kind: 'ValidatingAdmissionPolicyBinding',
-    scope: 'Cluster',
-    categories: ['api-extensions'],
-    message: 'admissionregistration/v1.ValidatingAdmissionPolicyBinding',
-    verbs: allVerbs,
-    storageVersionHash: 'v9715VZqakg=',
-    storagePath: 'validatingadmissionpolicybindings',
-  },
-  {
-    group: 'admissionregistration.k8s.io',
-    version: 'v1',
-    resource: 'validatingwebhookconfigurations',
-    kind: 'ValidatingWebhookConfiguration',
-    scope: 'Cluster',
-    categories: ['api-extensions'],
-    message: 'admissionregistration/v1.ValidatingWebhookConfiguration',
-    verbs: allVerbs,
-    storageVersionHash: 'B0wHjQmsGNk=',
-    storagePath: 'validatingwebhookconfigurations',
-  },
-  {
-    group: 'apiextensions.k8s.io',
-    version: 'v1',
-    resource: 'customresourcedefinitions',
-    kind: 'CustomResourceDefinition',
-    scope: 'Cluster',
-    shortNames: ['crd', 'crds'],
-    categories: ['api-extensions'],
-    message: 'apiextensions/v1.CustomResourceDefinition',
-    verbs: allVerbs,
-    storageVersionHash: 'jfWCUB31mvA=',
-    storagePath: 'apiextensions.k8s.io/customresourcedefinitions',
-  },
-  {
-    group: 'scheduling.k8s.io',
-    version: 'v1',
-    resource: 'priorityclasses',
-    kind: 'PriorityClass',
-    scope: 'Cluster',
-    shortNames: ['pc'],
-    message: 'scheduling/v1.PriorityClass',
-    verbs: allVerbs,
-    storageVersionHash: '1QwjyaZjj3Y=',
-    storagePath: 'priorityclasses',
-  },
-  {
-    group: 'coordination.k8s.io',
-    version: 'v1',
-    resource: 'leases',
-    kind: 'Lease',
-    scope: 'Namespaced',
-    message: 'coordination/v1.Lease',
-    verbs: allVerbs,
-    storageVersionHash: 'gqkMMb/YqFM=',
-    storagePath: 'leases',
-  },
-  {
-    group: 'node.k8s.io',
-    version: 'v1',
-    resource: 'runtimeclasses',
-    kind: 'RuntimeClass',
-    scope: 'Cluster',
-    message: 'node/v1.RuntimeClass',
-    verbs: allVerbs,
-    storageVersionHash: 'WQTu1GL3T2Q=',
-    storagePath: 'runtimeclasses',
-  },
-  {
-    group: 'discovery.k8s.io',
-    version: 'v1',
-    resource: 'endpointslices',
-    kind: 'EndpointSlice',
-    scope: 'Namespaced',
-    message: 'discovery/v1.EndpointSlice',
-    verbs: allVerbs,
-    storageVersionHash: 'qgS0xkrxYAI=',
-    storagePath: 'endpointslices',
-  },
-  {
-    group: 'resource.k8s.io',
-    version: 'v1',
-    resource: 'deviceclasses',
-    kind: 'DeviceClass',
-    scope: 'Cluster',
-    message: 'resource/v1.DeviceClass',
-    verbs: allVerbs,
-    storageVersionHash: 'Yk2PTc1Ybxk=',
-    storagePath: 'deviceclasses',
-  },
-  {
-    group: 'resource.k8s.io',
-    version: 'v1',
-    resource: 'resourceclaims',
-    kind: 'ResourceClaim',
-    scope: 'Namespaced',
-    message: 'resource/v1.ResourceClaim',
-    verbs: allVerbs,
-    storageVersionHash: 'wgAZaHcZxUg=',
-    storagePath: 'resourceclaims',
-  },
-  {
-    group: 'resource.k8s.io',
-    version: 'v1',
-    resource: 'resourceclaimtemplates',
-    kind: 'ResourceClaimTemplate',
-    scope: 'Namespaced',
-    message: 'resource/v1.ResourceClaimTemplate',
-    verbs: allVerbs,
-    storageVersionHash: 'TuzjC49aUfM=',
-    storagePath: 'resourceclaimtemplates',
-  },
-  {
-    group: 'resource.k8s.io',
-    version: 'v1',
-    resource: 'resourceslices',
-    kind: 'ResourceSlice',
-    scope: 'Cluster',
-    message: 'resource/v1.ResourceSlice',
-    verbs: allVerbs,
-    storageVersionHash: 'KsC072WgaEY=',
-    storagePath: 'resourceslices',
-  },
-  {
-    group: 'flowcontrol.apiserver.k8s.io',
-    version: 'v1',
-    resource: 'flowschemas',
-    kind: 'FlowSchema',
-    scope: 'Cluster',
-    message: 'flowcontrol/v1.FlowSchema',
-    verbs: allVerbs,
-    storageVersionHash: 'GJVAJZSZBIw=',
-    storagePath: 'flowschemas',
-  },
-  {
-    group: 'flowcontrol.apiserver.k8s.io',
-    version: 'v1',
-    resource: 'prioritylevelconfigurations',
-    kind: 'PriorityLevelConfiguration',
-    scope: 'Cluster',
-    message: 'flowcontrol/v1.PriorityLevelConfiguration',
-    verbs: allVerbs,
-    storageVersionHash: 'Kir5PVfvNeI=',
-    storagePath: 'prioritylevelconfigurations',
-  },
-  {
-    group: 'apiregistration.k8s.io',
-    version: 'v1',
-    resource: 'apiservices',
-    kind: 'APIService',
-    scope: 'Cluster',
-    categories: ['api-extensions'],
-    message: 'apiregistration/v1.APIService',
-    verbs: allVerbs,
-    storageVersionHash: 'InPBPD7+PqM=',
-    storagePath: 'apiregistration.k8s.io/apiservices',
-  },
-];
+export const catalog: readonly Identity[] = parse(table);
+
+function parse(text: string): Identity[] {
+  const rows: Identity[] = [];
+  let [group, version, messages] = ['', '', ''];
+  for (const line of text.trim().split('\n')) {
+    const [first = '', second = '', ...marks] = line.trim().split(' ');
+    if (line.startsWith(' ')) rows.push(row({ group, version, resource: first, kind: second }, messages, marks));
+    else {
+      group = first.slice(0, Math.max(0, first.lastIndexOf('/')));
+      version = first.slice(first.lastIndexOf('/') + 1);
+      messages = `${second}/${version}`;
+    }
+  }
+  return rows;
+}
+
+function row(
+  names: Pick<Identity, 'group' | 'version' | 'resource' | 'kind'>,
+  messages: string,
+  marks: readonly string[],
+): Identity {
+  const mark = (name: string): string | undefined =>
+    marks.find((one) => one.startsWith(`${name}:`))?.slice(name.length + 1);
+  const [short, categories, hash] = [mark('short'), mark('in'), mark('hash')];
+  const storagePath = mark('at') ?? names.resource;
+  return {
+    ...names,
+    scope: marks.includes('cluster') ? 'Cluster' : 'Namespaced',
+    message: `${messages}.${names.kind}`,
+    verbs: (mark('can')?.split(',') as Verb[] | undefined) ?? allVerbs,
+    ...(short && { shortNames: short.split(',') }),
+    ...(categories && { categories: categories.split(',') }),
+    ...(hash && { storageVersionHash: hash }),
+    ...(storagePath && { storagePath }),
+  };
+}
 
 const byKey = new Map(catalog.map((row) => [`${row.group}/${row.version}/${row.resource}`, row]));
 
