@@ -89,7 +89,7 @@ async function servePath(paths: PathRouter, exchange: Exchange): Promise<void> {
   const { request, info, user, query } = exchange;
   const handler = paths.find(info.path);
   if (!handler) return sendNotFound(exchange);
-  if (!handler.methods.includes(request.method)) throw apiError.methodNotAllowed();
+  if (handler.methods && !handler.methods.includes(request.method)) throw apiError.methodNotAllowed();
   const answer = await handler.handle({
     method: request.method,
     path: info.path,

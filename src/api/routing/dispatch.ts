@@ -12,6 +12,7 @@ import { servePatch } from '../verbs/http/patch.ts';
 import { serveUpdate } from '../verbs/http/update.ts';
 import { sendNotFound } from './plain-text.ts';
 import type { Resource } from './registry.ts';
+import type { RequestInfo } from './request-info.ts';
 
 type Face = (core: Core, exchange: Exchange, call: Call) => Promise<void> | void;
 
@@ -28,10 +29,12 @@ const faces: Readonly<Record<Verb, Face>> = {
 
 const isVerb = (verb: string): verb is Verb => verb in faces;
 
-/** Verbs that have a route although the path names no object. */
+/** Verbs of the path of one object, of a collection, and of a collection over all namespaces. */
+const objectVerbs = new Set<Verb>(['get', 'update', 'patch', 'delete']);
 const collectionVerbs = new Set<Verb>(['list', 'watch', 'create', 'deletecollection']);
-/** Verbs that have a route over all namespaces. */
 const everywhereVerbs = new Set<Verb>(['list', 'watch']);
+/** Collection verbs that may carry a name, out of a field selector. */
+const selectingVerbs = new Set(['list', 'watch', 'deletecollection']);
 
 /** Serves a resource request. Throws StatusError. */
 export function dispatch(core: Core, exchange: Exchange): Promise<void> | void {
@@ -41,25 +44,36 @@ export function dispatch(core: Core, exchange: Exchange): Promise<void> | void {
     if (core.registry.hasGroup(info.group)) throw apiError.unknownPath();
     return sendNotFound(exchange);
   }
-  const inNamespace = resource.namespaced && info.namespace !== '';
   const ownNamespace = info.resource === 'namespaces' && info.group === '';
   if (!resource.namespaced && info.namespace !== '' && !ownNamespace) throw apiError.unknownPath();
   const call = callOf(exchange, resource);
   const subresource = resource.subresources.get(info.subresource);
   if (resource.definition.deprecation) exchange.warn(resource.definition.deprecation);
   if (subresource?.type === 'connect') return connect(core, exchange, call, subresource);
-  if (!isVerb(info.verb) || request.method === 'HEAD') throw apiError.methodNotAllowed();
-  if (info.subresource !== '') return dispatchSubresource(core, exchange, call, info.verb);
+  if (info.subresource !== '') return dispatchSubresource(core, exchange, call);
 
-  const isCollection = collectionVerbs.has(info.verb);
-  if (info.verb === 'create' && info.name !== '') throw apiError.methodNotAllowed();
-  if (!isCollection && info.name === '') throw apiError.methodNotAllowed();
-  if (resource.namespaced && !inNamespace && !everywhereVerbs.has(info.verb)) {
-    throw isCollection ? apiError.methodNotAllowed() : apiError.unknownPath();
-  }
-  if (!resource.definition.verbs.includes(info.verb)) throw apiError.methodNotAllowed();
+  const verbs = routeVerbs(resource, info);
+  if (verbs.length === 0) throw apiError.unknownPath();
+  if (!isVerb(info.verb) || request.method === 'HEAD' || !verbs.includes(info.verb)) throw apiError.methodNotAllowed();
+  checkPathName(info);
   if (resource.base.review) return serveReview(core, exchange, call);
   return faces[info.verb](core, exchange, call);
+}
+
+/** What the resource serves on the request's path; nothing = there is no such path. */
+function routeVerbs(resource: Resource, info: RequestInfo): Verb[] {
+  const isObject = info.name !== '' && !selectingVerbs.has(info.verb);
+  const isEverywhere = resource.namespaced && info.namespace === '';
+  if (isObject && isEverywhere) return [];
+  const routed = isObject ? objectVerbs : isEverywhere ? everywhereVerbs : collectionVerbs;
+  return resource.definition.verbs.filter((verb) => routed.has(verb));
+}
+
+/** Refuses names that could never be one segment of a path. */
+function checkPathName({ name }: RequestInfo): void {
+  if (name.includes('/')) throw apiError.unknownPath();
+  const problem = name === '.' || name === '..' ? `may not be '${name}'` : name.includes('%') && "may not contain '%'";
+  if (problem) throw apiError.badRequest(`Name parameter invalid: ${JSON.stringify(name)}: ${problem}`);
 }
 
 function callOf(exchange: Exchange, resource: Resource): Call {
@@ -75,12 +89,13 @@ function callOf(exchange: Exchange, resource: Resource): Call {
   };
 }
 
-function dispatchSubresource(core: Core, exchange: Exchange, call: Call, verb: Verb): Promise<void> | void {
+function dispatchSubresource(core: Core, exchange: Exchange, call: Call): Promise<void> | void {
+  const { verb } = exchange.info;
   const subresource = call.resource.subresources.get(call.subresource);
   if (!subresource || (call.resource.namespaced && call.namespace === '')) throw apiError.unknownPath();
   if (exchange.info.subpath.length > 0) throw apiError.unknownPath();
   const verbs: readonly Verb[] = subresource.verbs;
-  if (!verbs.includes(verb)) throw apiError.methodNotAllowed();
+  if (!isVerb(verb) || exchange.request.method === 'HEAD' || !verbs.includes(verb)) throw apiError.methodNotAllowed();
   switch (subresource.type) {
     case 'scale':
       return serveScale(core, exchange, call, subresource, verb);

@@ -46,11 +46,12 @@ export async function serveWatch(
   const opened = exchange.request.isUpgrade
     ? await webSocketSink(exchange, isProtobuf)
     : httpSink(exchange, contentType);
+  const request: WatchRequest = { core, call, options, projection, predicate, opened };
   try {
     if (options.sendInitialEvents && wanted > 0) await reachRevision(core, wanted);
     if (opened.sink.closed) return;
-    if (options.sendInitialEvents) startWithState(core, call, options, projection, predicate, opened);
-    else startAfter(core, call, options, projection, predicate, opened, wanted || core.store.revision);
+    if (options.sendInitialEvents) startWithState(request);
+    else startAfter(request, wanted || core.store.revision);
   } catch (error) {
     if (!(error instanceof StatusError)) throw error;
     opened.sink.write(errorFrame(core, projection, error.status));
@@ -58,14 +59,17 @@ export async function serveWatch(
   }
 }
 
-function startWithState(
-  core: Core,
-  call: Call,
-  options: ListOptions,
-  projection: Projection,
-  predicate: Predicate,
-  opened: OpenSink,
-): void {
+interface WatchRequest {
+  core: Core;
+  call: Call;
+  options: ListOptions;
+  projection: Projection;
+  predicate: Predicate;
+  opened: OpenSink;
+}
+
+function startWithState(request: WatchRequest): void {
+  const { core, call, projection, predicate } = request;
   const snapshot = snapshotOf(core, call, predicate);
   const frames = function* (): Frames {
     using held = snapshot;
@@ -73,19 +77,12 @@ function startWithState(
       if (predicate.matches(entry)) yield (first) => initialFrame(core, call.resource, projection, entry, first);
     }
   };
-  start(core, call, options, projection, predicate, opened, snapshot.revision, frames(), snapshot.revision);
+  start(request, snapshot.revision, frames(), snapshot.revision);
 }
 
-function startAfter(
-  core: Core,
-  call: Call,
-  options: ListOptions,
-  projection: Projection,
-  predicate: Predicate,
-  opened: OpenSink,
-  after: number,
-): void {
-  const missed = missedEvents(core, call, predicate, after);
+function startAfter(request: WatchRequest, after: number): void {
+  const { core, call, projection, predicate } = request;
+  const missed = missedEvents(request, after);
   const frames = function* (): Frames {
     try {
       for (const shared of missed) {
@@ -96,11 +93,11 @@ function startAfter(
       for (const shared of missed) shared.release();
     }
   };
-  start(core, call, options, projection, predicate, opened, Math.max(after, core.store.revision), frames());
+  start(request, Math.max(after, core.store.revision), frames());
 }
 
 /** Events of the window that the client has not seen, held until they are sent. */
-function missedEvents(core: Core, call: Call, predicate: Predicate, after: number): SharedEvent[] {
+function missedEvents({ core, call, predicate }: WatchRequest, after: number): SharedEvent[] {
   const kind = call.resource.stored!;
   const missed: SharedEvent[] = [];
   const inScope = (event: StoreEvent): boolean =>
@@ -129,17 +126,9 @@ export function replayFrom(core: Core, kind: StoredKind, revision: number, liste
   }
 }
 
-function start(
-  core: Core,
-  call: Call,
-  options: ListOptions,
-  projection: Projection,
-  predicate: Predicate,
-  opened: OpenSink,
-  revision: number,
-  frames: Frames,
-  endRevision?: number,
-): void {
+/** `frames` come before the live events after `revision`; `endRevision` marks their end for those who asked. */
+function start(request: WatchRequest, revision: number, frames: Frames, endRevision?: number): void {
+  const { core, call, options, projection, predicate, opened } = request;
   const watcher = new StreamWatcher(
     core,
     opened.sink,

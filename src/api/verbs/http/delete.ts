@@ -66,6 +66,6 @@ export async function serveDeleteCollection(core: Core, exchange: Exchange, call
   if (selection.watch) throw apiError.methodNotAllowed();
   const options = await readDeleteOptions(core, exchange);
   await deleteCollection(core, call, selection, options, (entries, resourceVersion) =>
-    sendList(core, exchange, call.resource, entries, { resourceVersion }, output),
+    sendList(core, exchange, { resource: call.resource, entries, meta: { resourceVersion } }, output),
   );
 }

@@ -13,5 +13,5 @@ export async function serveList(core: Core, exchange: Exchange, call: Call): Pro
   const options = parseListOptions(exchange.query, exchange.info.watchPrefix);
   if (options.watch) return serveWatch(core, exchange, call, options, offer);
   using list = await listEntries(core, call, options);
-  await sendList(core, exchange, call.resource, list.entries, list.meta, output);
+  await sendList(core, exchange, { resource: call.resource, entries: list.entries, meta: list.meta }, output);
 }

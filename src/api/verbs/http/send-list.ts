@@ -20,20 +20,20 @@ import type { Resource } from '../../routing/index.ts';
 import { breathe } from '../slices.ts';
 import { ListWriter } from './list-writer.ts';
 
-export async function sendList(
-  core: Core,
-  exchange: Exchange,
-  resource: Resource,
-  entries: readonly Entry[],
-  meta: ListMeta,
-  output: Output,
-): Promise<void> {
-  checkShape(resource, output, 'list');
-  const projection = projectionFor(core, resource, output, exchange.query);
+interface Page {
+  resource: Resource;
+  entries: readonly Entry[];
+  meta: ListMeta;
+}
+
+/** Answers with a page. */
+export async function sendList(core: Core, exchange: Exchange, page: Page, output: Output): Promise<void> {
+  checkShape(page.resource, output, 'list');
+  const projection = projectionFor(core, page.resource, output, exchange.query);
   const writer = new ListWriter(exchange, contentTypeOf[output.media]);
+  const whole = output.media === 'yaml' || output.pretty;
   try {
-    const whole = output.media === 'yaml' || output.pretty;
-    await writeItems(core, exchange, resource, entries, meta, projection, writer, whole);
+    await writeItems(core, exchange, page, projection, writer, whole);
     if (exchange.response.closed) return;
     if (!whole) return await writer.end();
     const text = fromUtf8(writer.bytes);
@@ -44,18 +44,18 @@ export async function sendList(
   }
 }
 
+/** `whole`: the text is needed in one piece. */
 async function writeItems(
   core: Core,
   exchange: Exchange,
-  resource: Resource,
-  entries: readonly Entry[],
-  meta: ListMeta,
+  page: Page,
   projection: Projection,
   writer: ListWriter,
   whole: boolean,
 ): Promise<void> {
+  const { resource, entries, meta } = page;
   const isProtobuf = projection.media === 'protobuf';
-  const itemsLength = isProtobuf ? await measure(core, resource, entries, projection) : 0;
+  const itemsLength = isProtobuf ? await measure(core, page, projection) : 0;
   const frame = projection.list(meta, itemsLength);
   const slice = breathe(core.clock);
   writer.add(frame.head);
@@ -72,12 +72,7 @@ async function writeItems(
 }
 
 /** Total length of the items: the head of a protobuf list needs it. */
-async function measure(
-  core: Core,
-  resource: Resource,
-  entries: readonly Entry[],
-  projection: Projection,
-): Promise<number> {
+async function measure(core: Core, { resource, entries }: Page, projection: Projection): Promise<number> {
   const slice = breathe(core.clock);
   let total = 0;
   for (const entry of entries) {
