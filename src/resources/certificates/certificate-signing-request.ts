@@ -2,9 +2,8 @@ import { formatTime } from '../../kernel/clock.ts';
 import { type FieldError, type FieldPath, fieldError as e } from '../../kernel/status.ts';
 import type { HookContext, ObjectSubresource } from '../define.ts';
 import { humanDuration } from '../shared/cells.ts';
-import { matches } from '../shared/check.ts';
 import { semanticEqual } from '../shared/equal.ts';
-import { dnsSubdomain, pathSegment, qualifiedName } from '../shared/names.ts';
+import { dnsSubdomain, pathSegment } from '../shared/names.ts';
 import { ageColumn, nameColumn, objectVerbs, resource, statusSubresource } from '../shared/resource.ts';
 import type {
   CertificateSigningRequest as CSR,
@@ -180,9 +179,11 @@ function* validateStatus(next: CSR, previous: CSR): Iterable<FieldError> {
   const certificate = next.status?.certificate;
   if (certificate && !before && !/-----BEGIN CERTIFICATE-----/.test(Buffer.from(certificate, 'base64').toString())) {
     const value = '<certificate data>';
-    yield e.invalid(['status', 'certificate'], value, 'must contain one or more PEM blocks');
+    yield e.invalid(['status', 'certificate'], value, 'must contain at least one CERTIFICATE PEM block');
   }
 }
+
+const finalConditions = ['Approved', 'Denied', 'Failed'];
 
 function* validateConditions(next: CSR, previous: CSR, mayAdd: readonly string[]): Iterable<FieldError> {
   const conditions = next.status?.conditions ?? [];
@@ -190,18 +191,17 @@ function* validateConditions(next: CSR, previous: CSR, mayAdd: readonly string[]
   for (const [i, { type = '', status }] of conditions.entries()) {
     const path: FieldPath = ['status', 'conditions', i];
     if (!type) yield e.required([...path, 'type']);
-    else yield* matches(qualifiedName, type, [...path, 'type']);
-    if (status !== 'True' && ['Approved', 'Denied', 'Failed'].includes(type)) {
-      yield status ? e.notSupported([...path, 'status'], status, ['True']) : e.required([...path, 'status']);
-    }
+    const allowed = finalConditions.includes(type) ? ['True'] : ['False', 'True', 'Unknown'];
+    if (!status) yield e.required([...path, 'status']);
+    else if (!allowed.includes(status)) yield e.notSupported([...path, 'status'], status, allowed);
     const opposite = type === 'Approved' ? 'Denied' : type === 'Denied' ? 'Approved' : '';
     if (opposite && seen.has(opposite)) {
-      yield e.invalid([...path, 'type'], type, `Approved and Denied conditions are mutually exclusive`);
+      yield e.invalid(['status', 'conditions'], type, 'Approved and Denied conditions are mutually exclusive');
     }
     if (seen.has(type)) yield e.duplicate([...path, 'type'], type);
     seen.add(type);
   }
-  for (const type of ['Approved', 'Denied', 'Failed']) {
+  for (const type of finalConditions) {
     const of = (o: CSR): Condition[] => (o.status?.conditions ?? []).filter((one) => one.type === type);
     if (semanticEqual(of(next), of(previous))) continue;
     if (of(next).length < of(previous).length) {

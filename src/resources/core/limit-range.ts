@@ -4,6 +4,8 @@ import { compareQuantities, nanos } from '../shared/quantity.ts';
 import { defaultColumns, resource } from '../shared/resource.ts';
 import type { LimitRange, LimitRangeItem } from '../typings/core.ts';
 import { roundList } from './pod/defaults.ts';
+import { matches } from '../shared/check.ts';
+import { qualifiedName } from '../shared/names.ts';
 import { allowsOvercommit, validateContainerResourceName, validateResourceName } from './resource-names.ts';
 
 /** core/v1 LimitRange. */
@@ -42,11 +44,12 @@ function* validate(o: LimitRange): Iterable<FieldError> {
     yield* validateShape(item, type, at);
     const names = new Set(lists.flatMap((list) => Object.keys(item[list] ?? {})));
     for (const name of names) {
-      const first = lists.find((list) => item[list]?.[name] !== undefined) ?? 'max';
-      const path = [...at, first, { key: name }];
-      yield* type === 'Pod' || type === 'Container'
-        ? validateContainerResourceName(name, path)
-        : validateResourceName(name, path);
+      for (const list of lists.filter((one) => item[one]?.[name] !== undefined)) {
+        const path = [...at, list, { key: name }];
+        yield* type === 'Pod' || type === 'Container'
+          ? validateContainerResourceName(name, path)
+          : validateResourceName(name, path);
+      }
       yield* validateAmounts(item, name, at);
     }
   }
@@ -54,7 +57,8 @@ function* validate(o: LimitRange): Iterable<FieldError> {
 
 function* validateType(type: string, path: FieldPath): Iterable<FieldError> {
   const known = ['Pod', 'Container', 'PersistentVolumeClaim'].includes(type);
-  if (!type) yield e.required(path);
+  const faults = [...matches(qualifiedName, type, path)];
+  if (faults.length > 0) yield* faults;
   else if (!known && !type.includes('/')) {
     yield e.invalid(path, type, 'must be a standard limit type or fully qualified');
   }

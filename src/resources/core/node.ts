@@ -1,4 +1,4 @@
-import { type FieldError, type FieldPath, fieldError as e, formatPath } from '../../kernel/status.ts';
+import { type FieldError, type FieldPath, fieldError as e } from '../../kernel/status.ts';
 import { matches, oneOf } from '../shared/check.ts';
 import { orNone } from '../shared/cells.ts';
 import { semanticEqual } from '../shared/equal.ts';
@@ -39,17 +39,19 @@ export const node = resource<Node>('/v1/nodes', {
     else if (o.status.capacity) o.status.allocatable = { ...o.status.capacity };
   },
   keepsStatusOnCreate: true,
+  prepareForCreate: dropConfigSource,
+  prepareForUpdate: dropConfigSource,
   validate,
   validateUpdate,
   *warnings(o) {
-    const source = o.spec?.configSource;
-    if (source) yield `${formatPath(['spec', 'configSource'])}: the feature is no longer supported`;
-    if (o.spec?.externalID)
-      yield `${formatPath(['spec', 'externalID'])}: this field is deprecated, and is unused by Kubernetes`;
+    if (o.spec?.externalID) yield 'spec.externalID: this field is deprecated, and is unused by Kubernetes';
   },
   isSoft: (next, previous) => previous !== undefined && onlyHeartbeats(next, previous),
   subresources: {
-    status: statusSubresource<Node>({ validateUpdate: validateStatusUpdate }),
+    status: statusSubresource<Node>({
+      finish: (o) => delete o.status?.config,
+      validateUpdate: validateStatusUpdate,
+    }),
     proxy: proxy('NodeProxyOptions'),
   },
 });
@@ -121,6 +123,30 @@ function* validateStatusLists(status: NodeStatus | undefined): Iterable<FieldErr
       yield* validateResourceQuantity(name, value, ['status', field, name]);
     }
   }
+  yield* validateFeatures(status?.declaredFeatures ?? []);
+}
+
+/** Kubelets take no configuration from the API any more. */
+function dropConfigSource(o: Node): void {
+  delete o.spec?.configSource;
+  delete o.status?.config;
+}
+
+const featureName = /^[A-Z][a-zA-Z0-9]*(\/[a-zA-Z0-9]+)*$/;
+
+function* validateFeatures(features: readonly string[]): Iterable<FieldError> {
+  for (const [i, feature] of features.entries()) {
+    const path: FieldPath = ['status', 'declaredFeatures', i];
+    const before = features[i - 1];
+    if (!featureName.test(feature)) {
+      const rule =
+        "must start with an UpperCamelCase segment, with subsequent segments separated by '/' (e.g., MyFeature or MyFeature/mySubFeature), and contain only alphanumeric characters and slashes";
+      yield e.invalid(path, feature, `invalid feature name "${feature}": ${rule}`);
+    }
+    if (before === feature) yield e.duplicate(path, feature);
+    else if (before !== undefined && before > feature)
+      yield e.invalid(path, feature, 'list must be sorted alphabetically');
+  }
 }
 
 function* validateUpdate(next: Node, previous: Node): Iterable<FieldError> {
@@ -131,6 +157,9 @@ function* validateUpdate(next: Node, previous: Node): Iterable<FieldError> {
   }
   if (before.providerID && before.providerID !== spec.providerID) {
     yield e.forbidden(['spec', 'providerID'], 'node updates may not change providerID except from "" to valid');
+  }
+  if ((spec.externalID ?? '') !== (before.externalID ?? '')) {
+    yield e.forbidden(['spec', 'externalID'], 'may not be updated');
   }
 }
 

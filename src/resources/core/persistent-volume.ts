@@ -189,7 +189,7 @@ function* validateUpdate(next: PersistentVolume, previous: PersistentVolume): It
   }
   if (before.nodeAffinity && !semanticEqual(spec.nodeAffinity, before.nodeAffinity)) {
     yield e.invalid(
-      ['spec', 'nodeAffinity'],
+      ['nodeAffinity'],
       spec.nodeAffinity,
       'field is immutable, except for updating from beta label to GA',
     );

@@ -2,7 +2,7 @@
 import { type FieldError, type FieldPath, fieldError as e } from '../../kernel/status.ts';
 import type { Column } from '../define.ts';
 import { immutable, matches, required } from '../shared/check.ts';
-import { isEmptySelector } from '../shared/labels.ts';
+import { validateLabelSelector } from '../shared/labels.ts';
 import { dnsSubdomain, pathSegment } from '../shared/names.ts';
 import { ageColumn, defaultColumns, nameColumn, resource } from '../shared/resource.ts';
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding, Subject } from '../typings/rbac.ts';
@@ -28,7 +28,9 @@ export const clusterRole = resource<ClusterRole>('rbac.authorization.k8s.io/v1/c
     if (selectors.length === 0)
       yield e.required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil');
     for (const [i, selector] of selectors.entries()) {
-      if (isEmptySelector(selector)) yield e.required([...path, i], 'aggregation selectors must not be empty');
+      const faults = [...validateLabelSelector(selector, [...path, i])];
+      yield* faults;
+      if (faults.length > 0) yield e.invalid([...path, i], null, 'invalid label selector.');
     }
   },
 });

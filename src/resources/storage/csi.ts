@@ -29,7 +29,9 @@ export const csiDriver = resource<CSIDriver>('storage.k8s.io/v1/csidrivers', {
   ],
   requiresResourceVersion: true,
   // Counted from 0, unlike everywhere else.
+  prepareForCreate: (o) => dropDisabled(o),
   prepareForUpdate(next, previous) {
+    dropDisabled(next);
     if (semanticEqual(next.spec, previous.spec)) return;
     next.metadata.generation = (previous.metadata.generation ?? 0) + 1;
   },
@@ -50,13 +52,19 @@ export const csiDriver = resource<CSIDriver>('storage.k8s.io/v1/csidrivers', {
     const path = ['spec', 'volumeLifecycleModes'];
     yield* immutable(next.spec?.volumeLifecycleModes, previous.spec?.volumeLifecycleModes, path);
   },
-  *warnings(o) {
+  *warnings(o, previous) {
     const { tokenRequests, serviceAccountTokenInSecrets } = o.spec ?? {};
+    if (previous && semanticEqual(tokenRequests, previous.spec?.tokenRequests)) return;
     if ((tokenRequests ?? []).length > 0 && serviceAccountTokenInSecrets === undefined) {
       yield 'spec.serviceAccountTokenInSecrets is unset; if supported by this CSI driver, set to true to prevent possible logging of tokens in volume attributes';
     }
   },
 });
+
+/** What stands behind a gate that is off. */
+function dropDisabled(o: CSIDriver): void {
+  delete o.spec?.preventPodSchedulingIfMissing;
+}
 
 function* validateDriver(o: CSIDriver): Iterable<FieldError> {
   for (const message of driverName(o.metadata.name ?? ''))
