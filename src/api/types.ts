@@ -97,7 +97,8 @@ export interface ActionHandler {
 export interface PathHandler {
   /** Exact path, or a prefix when it ends in '/'. */
   path: string;
-  methods: readonly string[];
+  /** Absent = every method. */
+  methods?: readonly string[];
   handle(request: PathRequest): Promise<PathAnswer> | PathAnswer;
 }
 

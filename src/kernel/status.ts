@@ -195,7 +195,7 @@ export const fieldError = {
 const detailsOf = (of: Qualified, name: string): StatusDetails => ({
   ...(name && { name }),
   ...(of.group && { group: of.group }),
-  kind: of.resource,
+  ...(of.resource && { kind: of.resource }),
 });
 
 /** Constructors named as upstream's `errors.NewX`. `of.resource` is the plural resource, or the kind for `invalid`. */
@@ -265,7 +265,7 @@ export const apiError = {
   timeout: (message: string, retryAfterSeconds: number) =>
     new StatusError('Timeout', `Timeout: ${message}`, { retryAfterSeconds }),
   tooLargeResourceVersion: (requested: number, current: number) =>
-    new StatusError('Timeout', `Too large resource version: ${requested}, current: ${current}`, {
+    new StatusError('Timeout', `Timeout: Too large resource version: ${requested}, current: ${current}`, {
       causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
       retryAfterSeconds: 1,
     }),

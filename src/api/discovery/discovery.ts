@@ -1,5 +1,6 @@
 /** `/api`, `/apis` and what is below them that is no resource: legacy and aggregated discovery. */
 import { createHash } from 'node:crypto';
+import { apiError } from '../../kernel/index.ts';
 import type { ResourceDefinition } from '../../resources/define.ts';
 import { type Codec, type MessageName, wrapEnvelope } from '../../schema/index.ts';
 import { contentTypeOf, type Media, negotiate, prettyJson, yamlText } from '../negotiation/index.ts';
@@ -45,20 +46,24 @@ export class Discovery {
     this.#aggregated.clear();
   }
 
-  /** Handlers for the API router. Those that end in `/` answer 404 for whatever is not discovery. */
+  /** Handlers for the API router. What is no discovery document is 404 there, whatever the method. */
   paths(): PathHandler[] {
     const handle = (request: PathRequest): PathAnswer | Promise<PathAnswer> => this.handle(request);
-    return ['/api', '/api/', '/apis', '/apis/'].map((path) => ({ path, methods: ['GET', 'HEAD'], handle }));
+    return ['/api', '/api/', '/apis', '/apis/'].map((path) => ({ path, handle }));
   }
 
   handle(request: PathRequest): PathAnswer | Promise<PathAnswer> {
     const [root, first, second, ...rest] = request.path.split('/').filter((step) => step !== '');
-    if (rest.length > 0) return notFound;
-    if (first === undefined) return this.#root(root!, request);
-    if (root === 'api') return second === undefined ? this.#version('', first, request) : notFound;
-    if (second !== undefined) return this.#version(first, second, request);
+    if (first === undefined) {
+      requireRead(request);
+      return this.#root(root!, request);
+    }
+    if (root === 'api') return this.#version('', first, second ? [second] : [], request);
     const group = this.#find(first);
-    return group ? this.#send(request, 'meta/v1.APIGroup', 'APIGroup', apiGroup(group)) : notFound;
+    if (!group) return notFound;
+    if (second !== undefined) return this.#version(first, second, rest, request);
+    requireRead(request);
+    return this.#send(request, 'meta/v1.APIGroup', 'APIGroup', apiGroup(group));
   }
 
   #served(): readonly ServedGroup[] {
@@ -79,11 +84,17 @@ export class Discovery {
     return this.#send(request, 'meta/v1.APIGroupList', 'APIGroupList', apiGroupList(this.#served()));
   }
 
-  #version(group: string, version: string, request: PathRequest): PathAnswer | Promise<PathAnswer> {
+  #version(
+    group: string,
+    version: string,
+    rest: readonly string[],
+    request: PathRequest,
+  ): PathAnswer | Promise<PathAnswer> {
     const served = this.#served()
       .find((candidate) => candidate.group === group)
       ?.versions.find((candidate) => candidate.version === version);
-    if (!served) return notFound;
+    if (!served || rest.length > 0) throw apiError.unknownPath();
+    requireRead(request);
     return this.#send(request, 'meta/v1.APIResourceList', 'APIResourceList', apiResourceList(group, served));
   }
 
@@ -134,6 +145,11 @@ export class Discovery {
   }
 }
 
+function requireRead({ method }: PathRequest): void {
+  if (method !== 'GET' && method !== 'HEAD') throw apiError.methodNotAllowed();
+}
+
+/** Outside every served group there is no API machinery that could word an error. */
 const notFound: PathAnswer = {
   status: 404,
   contentType: 'text/plain; charset=utf-8',

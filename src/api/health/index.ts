@@ -2,6 +2,8 @@
 import { versionInfo } from '../../kernel/index.ts';
 import type { PathAnswer, PathHandler, PathRequest } from '../types.ts';
 
+const plainText = 'text/plain; charset=utf-8';
+
 /** One named check. Throws, or returns false, when the part it names is not well. */
 export interface HealthCheck {
   name: string;
@@ -19,8 +21,8 @@ export function healthPaths(live: readonly HealthCheck[], ready: readonly Health
   return groups.flatMap(([name, checks]) => {
     const handle = (request: PathRequest): PathAnswer => answer(name, checks, request);
     return [
-      { path: `/${name}`, methods: ['GET'], handle },
-      { path: `/${name}/`, methods: ['GET'], handle },
+      { path: `/${name}`, handle },
+      { path: `/${name}/`, handle },
     ];
   });
 }
@@ -40,7 +42,8 @@ function answer(group: string, checks: readonly HealthCheck[], request: PathRequ
   if (single) {
     const found = checks.find((check) => check.name === single);
     if (!found) return text(404, '404 page not found\n');
-    return passes(found) ? text(200, 'ok') : text(500, 'internal server error: reason withheld\n');
+    if (!passes(found)) return text(500, 'internal server error: reason withheld\n');
+    return { status: 200, contentType: plainText, body: 'ok' };
   }
   const excluded = new Set(request.query.getAll('exclude'));
   const lines: string[] = [];
@@ -72,5 +75,5 @@ function passes(check: HealthCheck): boolean {
 }
 
 function text(status: number, body: string): PathAnswer {
-  return { status, contentType: 'text/plain', headers: [['x-content-type-options', 'nosniff']], body };
+  return { status, contentType: plainText, headers: [['X-Content-Type-Options', 'nosniff']], body };
 }

@@ -99,6 +99,10 @@ function snapshotAt(
   }
 }
 
+/** "Any revision" is served from the cache, whole. */
+const limitOf = ({ limit, resourceVersion, continue: token }: ListOptions): number =>
+  limit === 0 || (resourceVersion === '0' && token === '') ? Number.POSITIVE_INFINITY : limit;
+
 async function pageOf(
   core: Core,
   call: Call,
@@ -108,7 +112,7 @@ async function pageOf(
   token: ContinueToken | undefined,
 ): Promise<{ entries: readonly Entry[]; meta: ListMeta }> {
   const from = token ? firstAfter(snapshot.entries, token.start, call.namespace !== '') : 0;
-  const limit = options.limit || Number.POSITIVE_INFINITY;
+  const limit = limitOf(options);
   const resourceVersion = String(snapshot.revision);
   if (predicate.all && limit >= snapshot.entries.length - from) {
     return { entries: from === 0 ? snapshot.entries : snapshot.entries.slice(from), meta: { resourceVersion } };

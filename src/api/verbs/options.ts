@@ -93,11 +93,16 @@ export function optionalBoolean(query: URLSearchParams, name: string): boolean |
 /** A query integer. Throws BadRequest in strconv's words. */
 export function optionalInteger(query: URLSearchParams, name: string): number | undefined {
   const value = query.get(name);
-  if (value === null || value === '') return undefined;
-  if (!/^[+-]?\d+$/.test(value)) {
-    throw apiError.badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value)}: invalid syntax`);
-  }
+  if (value === null) return undefined;
+  const problem = integerProblem(value);
+  if (problem) throw apiError.badRequest(`strconv.ParseInt: parsing ${JSON.stringify(value)}: ${problem}`);
   return Number(value);
+}
+
+function integerProblem(text: string): string | undefined {
+  if (!/^[+-]?\d+$/.test(text)) return 'invalid syntax';
+  const value = BigInt(text.replace('+', ''));
+  return BigInt.asIntN(64, value) === value ? undefined : 'value out of range';
 }
 
 /** Options of list and watch. Throws BadRequest or Invalid. */
