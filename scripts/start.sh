@@ -8,5 +8,5 @@ if [ "$(id -u)" -ne 0 ]; then
   case " $* " in *' --data-dir '*) ;; *) exit 1 ;; esac
 fi
 node scripts/install-uws.ts
-node scripts/build.ts
+step "building" node scripts/build.ts
 exec node dist/nanoshift.mjs run --welcome "$@"

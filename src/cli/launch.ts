@@ -22,6 +22,8 @@ export function relaunch(profile: Profile, dataDir: string): void {
     MALLOC_TRIM_THRESHOLD_: '131072',
     MALLOC_MMAP_THRESHOLD_: '65536',
     UWS_HTTP_MAX_HEADERS_SIZE: '65536',
+    // Commits are synced on this pool, which name look-ups and key generation share.
+    UV_THREADPOOL_SIZE: '8',
   };
   process.execve?.(process.execPath, [process.execPath, ...flags, ...process.argv.slice(1)], environment);
 }
