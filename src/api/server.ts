@@ -67,7 +67,7 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   core.hub = new WatchHub(core);
   core.actions = new Map([
     ['/v1/pods/binding', podBinding(core)],
-    ['/v1/pods/eviction', podEviction(core.clock)],
+    ['/v1/pods/eviction', podEviction(core)],
     ...options.actions,
   ]);
   core.reviews = new Map([['/v1/bindings', legacyBinding(core)], ...options.reviews]);

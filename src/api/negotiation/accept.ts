@@ -140,11 +140,20 @@ function checkRoute(accept: string, offer: Offer): void {
 /** Chooses the form of an answer. Throws NotAcceptable. */
 export function negotiate(accept: string | undefined, query: URLSearchParams, userAgent: string, offer: Offer): Output {
   if (accept) checkRoute(accept, offer);
-  const output = accept ? choose(accept, offer) : ({ media: 'json', pretty: false } satisfies Output);
+  const output = formOf(accept, query, userAgent, offer);
   if (!output) throw apiError.notAcceptable(acceptedTypes(offer));
-  return output.media === 'json' && !output.pretty && wantsPretty(query, userAgent)
-    ? { ...output, pretty: true }
-    : output;
+  return output;
+}
+
+function formOf(
+  accept: string | undefined,
+  query: URLSearchParams,
+  userAgent: string,
+  offer: Offer,
+): Output | undefined {
+  const output = accept ? choose(accept, offer) : ({ media: 'json', pretty: false } satisfies Output);
+  const human = output?.media === 'json' && wantsPretty(query, userAgent);
+  return output && human ? { ...output, pretty: true } : output;
 }
 
 /** As `negotiate`, for a watch: YAML has no framing. */
@@ -154,15 +163,9 @@ export function negotiateStream(accept: string | undefined, offer: Offer): Outpu
   throw apiError.notAcceptable(streamedTypes(offer));
 }
 
-/** Errors answer in the plain form of what the client accepts; JSON when nothing fits. */
-export function negotiateError(accept: string | undefined, query: URLSearchParams, userAgent: string): Output {
-  try {
-    return negotiate(accept, query, userAgent, { table: false, partial: false, protobuf: true });
-  } catch (error) {
-    if (error instanceof StatusError) return { media: 'json', pretty: true };
-    throw error;
-  }
-}
+/** Errors answer in the plain form of what the client accepts; indented JSON when nothing fits. */
+export const negotiateError = (accept: string | undefined, query: URLSearchParams, userAgent: string): Output =>
+  formOf(accept, query, userAgent, { table: false, partial: false, protobuf: true }) ?? { media: 'json', pretty: true };
 
 /** The encoding of a body by its Content-Type. Throws UnsupportedMediaType. */
 export function mediaOfBody(contentType: string | undefined, offer: Offer): Media {

@@ -1,10 +1,12 @@
 /** POST pods/eviction: a DELETE that a PodDisruptionBudget may hold back. */
-import { type Clock, formatTime } from '../../kernel/clock.ts';
+import { formatTime } from '../../kernel/clock.ts';
 import { apiError, isReason, type StatusError } from '../../kernel/status.ts';
 import { matchesLabels, requirementsOfSelector } from '../../schema/index.ts';
 import type { Eviction, Pod, PodDisruptionBudget } from '../../schema/generated/index.ts';
 import type { Client, DeleteOptions } from '../../client/types.ts';
-import type { ActionHandler } from '../types.ts';
+import type { Core } from '../core.ts';
+import type { ActionHandler, UserInfo } from '../types.ts';
+import { changePod } from './pod-change.ts';
 
 const pods = { group: '', version: 'v1', resource: 'pods' };
 const budgets = { group: 'policy', version: 'v1', resource: 'poddisruptionbudgets' };
@@ -14,20 +16,21 @@ const disruptedPodsLimit = 2000;
 const violates = "Cannot evict pod as it would violate the pod's disruption budget.";
 
 interface Target {
-  clock: Clock;
+  core: Core;
   client: Client;
+  user: UserInfo;
   namespace: string;
   name: string;
 }
 
-export function podEviction(clock: Clock): ActionHandler {
+export function podEviction(core: Core): ActionHandler {
   return {
-    async act(parent, body, { dryRun, client }) {
+    async act(parent, body, { dryRun, client, user }) {
       const eviction = body as Eviction;
       if (eviction.metadata?.name !== parent.name) {
         throw apiError.badRequest('name in URL does not match name in Eviction object');
       }
-      const target = { ...parent, clock, client };
+      const target = { ...parent, core, client, user };
       const options = deleteOptions(eviction, dryRun);
       if (await evictUnguarded(target, options)) return success;
       await evictGuarded(target, options);
@@ -119,7 +122,7 @@ async function takeDisruption(target: Target, first: PodDisruptionBudget, dryRun
     if (dryRun) return;
     const status = budget.status!;
     const disruptionsAllowed = (status.disruptionsAllowed ?? 0) - 1;
-    const disruptedPods = { ...status.disruptedPods, [target.name]: formatTime(target.clock.nowMs()) };
+    const disruptedPods = { ...status.disruptedPods, [target.name]: formatTime(target.core.clock.nowMs()) };
     const next = { ...budget, status: { ...status, disruptionsAllowed, disruptedPods } };
     try {
       await target.client.update(budgets, next, { subresource: 'status' });
@@ -170,24 +173,44 @@ function refusal(retryAfterSeconds: number, message: string): StatusError {
 }
 
 /** Says in the pod's status why it goes, then deletes it. */
-async function deletePod({ clock, client, namespace, name }: Target, options: DeleteOptions): Promise<void> {
+async function deletePod(target: Target, options: DeleteOptions): Promise<void> {
+  const { core, client, namespace, name, user } = target;
   if (options.dryRun) return client.delete(pods, name, { ...options, namespace });
-  const { uid, resourceVersion } = options.preconditions ?? {};
-  const condition = {
-    type: 'DisruptionTarget',
-    status: 'True',
-    reason: 'EvictionByEvictionAPI',
-    message: 'Eviction API: evicting',
-    lastTransitionTime: formatTime(clock.nowMs()),
+  const change = (pod: Pod): void => {
+    checkPreconditions(pod, options);
+    markDisrupted(pod, core.clock.nowMs());
   };
-  const body = {
-    metadata: { ...(uid && { uid }), ...(resourceVersion && { resourceVersion }) },
-    status: { conditions: [condition] },
-  };
-  const type = 'application/strategic-merge-patch+json';
-  const updated = await client.patch<Pod>(pods, name, type, body, { namespace, subresource: 'status' });
-  const preconditions = resourceVersion
-    ? { ...options.preconditions, resourceVersion: updated.metadata.resourceVersion! }
+  const entry = await changePod(core, { namespace, name, user, dryRun: false, change });
+  const preconditions = options.preconditions?.resourceVersion
+    ? { ...options.preconditions, resourceVersion: String(entry!.revision) }
     : options.preconditions;
   await client.delete(pods, name, { ...options, ...(preconditions && { preconditions }), namespace });
+}
+
+function checkPreconditions({ metadata }: Pod, { preconditions = {} }: DeleteOptions): void {
+  const { uid, resourceVersion } = preconditions;
+  const kind = { group: '', resource: 'Pod' };
+  if (uid && uid !== metadata.uid) {
+    const text = `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid}). The object might have been deleted and then recreated`;
+    throw apiError.conflict(kind, metadata.name!, text);
+  }
+  if (resourceVersion && resourceVersion !== metadata.resourceVersion) {
+    const text = `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion}). The object might have been modified`;
+    throw apiError.conflict(kind, metadata.name!, text);
+  }
+}
+
+function markDisrupted(pod: Pod, nowMs: number): void {
+  pod.status ??= {};
+  const conditions = pod.status.conditions ?? [];
+  pod.status.conditions = [
+    ...conditions.filter((condition) => condition.type !== 'DisruptionTarget'),
+    {
+      type: 'DisruptionTarget',
+      status: 'True',
+      reason: 'EvictionByEvictionAPI',
+      message: 'Eviction API: evicting',
+      lastTransitionTime: formatTime(nowMs),
+    },
+  ];
 }
