@@ -130,14 +130,14 @@ export function* validateSignerName(name: string, path: FieldPath): Iterable<Fie
   if (name.length > 571) yield e.tooLong(path, 571);
 }
 
-/** Approval cannot be taken back through status, nor given there. */
+/** Approval is given through its own subresource: here it stays as it is, and adding or removing it is an error. */
 function finishStatus(merged: CSR, previous: CSR, context: HookContext): void {
-  const keep = (type: string): Condition[] =>
-    (previous.status?.conditions ?? []).filter((condition) => condition.type === type);
-  const others = (merged.status?.conditions ?? []).filter(
-    (condition) => condition.type !== 'Approved' && condition.type !== 'Denied',
-  );
-  const conditions = [...keep('Approved'), ...keep('Denied'), ...others];
+  let conditions = merged.status?.conditions ?? [];
+  for (const type of ['Approved', 'Denied']) {
+    const old = (previous.status?.conditions ?? []).filter((condition) => condition.type === type);
+    if (conditions.filter((condition) => condition.type === type).length !== old.length) continue;
+    conditions = conditions.map((condition) => (condition.type === type ? (old.shift() ?? condition) : condition));
+  }
   merged.status = { ...merged.status, conditions: stamped(conditions, previous, context.nowMs) };
   if (conditions.length === 0) delete merged.status.conditions;
 }
