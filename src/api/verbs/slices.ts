@@ -7,6 +7,8 @@ const checkEvery = 32;
 export interface Slices {
   /** True when this slice has used its time. Cheap: looks at the clock once in 32 calls. */
   due(): boolean;
+  /** The same, for work in large steps: looks each time. */
+  over(): boolean;
   /** Lets everything else run, then begins the next slice. */
   rest(): Promise<void>;
 }
@@ -14,8 +16,10 @@ export interface Slices {
 export function breathe(clock: Clock): Slices {
   let startMs = clock.monotonicMs();
   let calls = 0;
+  const over = (): boolean => clock.monotonicMs() - startMs > sliceMs;
   return {
-    due: () => ++calls % checkEvery === 0 && clock.monotonicMs() - startMs > sliceMs,
+    due: () => ++calls % checkEvery === 0 && over(),
+    over,
     async rest() {
       await new Promise<void>((resolve) => setImmediate(resolve));
       startMs = clock.monotonicMs();

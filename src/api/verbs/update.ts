@@ -227,10 +227,13 @@ function sameSpec(call: Call, a: KubeObject, b: KubeObject): boolean {
 
 function checkUpdate(core: Core, call: Call, object: KubeObject, previous: KubeObject): void {
   const { base, namespaced, qualifiedKind } = call.resource;
+  // Twice, as upstream: the registry looks and the kind's strategy looks again. Clients see it in the causes.
+  const changes = [...validateMetaUpdate(object.metadata, previous.metadata)];
   const errors = [
     ...validateMeta(object.metadata, namespaced, base.validateName),
     ...(base.anyFinalizer ? [] : validateFinalizerDomains(object.metadata.finalizers)),
-    ...validateMetaUpdate(object.metadata, previous.metadata),
+    ...changes,
+    ...changes,
     ...ownErrors(core, call, object, previous),
   ];
   if (errors.length > 0) throw apiError.invalid(qualifiedKind, object.metadata.name ?? call.name, errors);
