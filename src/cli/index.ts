@@ -34,7 +34,7 @@ function isExpected(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   const code = (error as NodeJS.ErrnoException).code ?? '';
   return (
-    ['CommandError', 'ConfigError', 'PortInUseError', 'StoreOpenError'].includes(error.name) ||
+    ['CommandError', 'ConfigError', 'PortInUseError', 'StatusError', 'StoreOpenError'].includes(error.name) ||
     code.startsWith('ERR_PARSE_ARGS') ||
     ['EACCES', 'EPERM', 'ENOSPC', 'EROFS', 'ENOENT', 'EADDRINUSE', 'ENOTDIR', 'EISDIR'].includes(code)
   );

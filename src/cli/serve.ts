@@ -19,7 +19,7 @@ import { Lifecycle, type Logger, systemClock } from '../kernel/index.ts';
 import { definitions } from '../resources/index.ts';
 import { createAuthentication } from './authentication.ts';
 import { metricsPath } from './metrics.ts';
-import { type OpenedStore, openConfiguredStore } from './open-store.ts';
+import { type OpenedStore, openConfiguredBackend, openConfiguredStore } from './open-store.ts';
 import type { Settings } from './options.ts';
 
 export interface Serving {
@@ -36,22 +36,39 @@ const closeGraceMs = 5_000;
 
 /** Starts everything in order; resolves when clients can be served. `onFatal` is called when the store cannot go on. */
 export async function serve(settings: Settings, log: Logger, onFatal: (error: Error) => void): Promise<Serving> {
+  const lifecycle = new Lifecycle(clock, log);
+  try {
+    await startAll(settings, lifecycle, log, onFatal);
+  } catch (error) {
+    await lifecycle.stop(closeGraceMs);
+    throw error;
+  }
+  const { kubeconfig } = dataPaths(settings.dataDir);
+  return { lifecycle, url: `https://localhost:${settings.config.apiServer.port}`, kubeconfig };
+}
+
+async function startAll(
+  settings: Settings,
+  lifecycle: Lifecycle,
+  log: Logger,
+  onFatal: (error: Error) => void,
+): Promise<void> {
   const { config } = settings;
   const { budget } = settings.profile;
   const paths = dataPaths(settings.dataDir);
   const derived = derive(config);
-  const lifecycle = new Lifecycle(clock, log);
   await mkdir(dirname(paths.database), { recursive: true, mode: 0o700 });
 
   const kinds = storedKinds(definitions);
-  const [pki, opened] = await Promise.all([
+  const backend = await openConfiguredBackend({ config, paths, budget, clock });
+  const [pki, opened] = await bothSettled(
     prepareCertificates(config, paths, derived),
     lifecycle.start(
       'store',
-      () => openConfiguredStore({ config, paths, budget, kinds, clock, log, onFatal }),
+      () => openConfiguredStore({ backend, config, paths, budget, kinds, clock, log, onFatal }),
       ({ store }) => store.close(),
     ),
-  ]);
+  );
 
   const readiness = { bootstrapped: false };
   const api = await lifecycle.start(
@@ -82,7 +99,12 @@ export async function serve(settings: Settings, log: Logger, onFatal: (error: Er
     (controllers) => controllers.stop(),
   );
   readiness.bootstrapped = true;
-  return { lifecycle, url: `https://localhost:${config.apiServer.port}`, kubeconfig: paths.kubeconfig };
+}
+
+/** As Promise.all, but a failure is told when the other one is no longer under way. */
+async function bothSettled<A, B>(one: Promise<A>, other: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([one, other]);
+  return Promise.all([one, other]);
 }
 
 /** Names by which other machines reach this one. */

@@ -85,6 +85,15 @@ export class StoreBusyError extends StoreFullError {
   }
 }
 
+/** The disk has no room for this write; what is stored can be read. The API answers 429 as for StoreFullError. */
+export class DiskFullError extends StoreFullError {
+  constructor(message: string, cause: unknown) {
+    super(message);
+    this.name = 'DiskFullError';
+    this.cause = cause;
+  }
+}
+
 /** The store is closing, has been closed, or has failed for good. */
 export class StoreClosedError extends Error {
   constructor(message = 'the store is closed', cause?: unknown) {
@@ -144,6 +153,14 @@ export interface SnapshotList extends Disposable {
   readonly revision: number;
 }
 
+/** Items of a list from `entries[from]` on, as many as fit in one view, with `lead` before them. */
+export interface Run {
+  /** Use or copy it before the next await. */
+  bytes: Uint8Array;
+  /** How many items these are; 0: the first one has to be taken alone. */
+  count: number;
+}
+
 export interface Store {
   readonly kinds: readonly StoredKind[];
   /** Last published revision. Lists and bookmarks carry it. */
@@ -163,6 +180,12 @@ export interface Store {
   bytes(entry: Entry): Uint8Array;
   /** JSON of the record, with or without kind and apiVersion. A view: use or copy it before the next await. */
   json(entry: Entry, gvk?: { apiVersion: string; kind: string }): Uint8Array;
+  /** Length of the record, bytes. */
+  length(entry: Entry): number;
+  /** JSON of entries of one kind as items of a list, with commas between them. */
+  jsonItems(entries: readonly Entry[], from: number, lead: Uint8Array): Run;
+  /** Records of one kind as items of a protobuf list. */
+  recordItems(entries: readonly Entry[], from: number, lead: Uint8Array): Run;
   /** The decoded object with kind and apiVersion, frozen and shared. */
   object<T extends KubeObject>(entry: Entry): T;
 

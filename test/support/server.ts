@@ -49,7 +49,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   );
   const profile = typeof options.profile === 'object' ? tightProfile(dataDir, options.profile) : options.profile;
   const args = ['run', '--config', config, '--data-dir', dataDir, '--profile', profile ?? 'default'];
-  const started = launch(args, options.env);
+  const started = launch(args, options.env && { env: options.env });
   await started.ready;
   return {
     process: started.process,
@@ -74,23 +74,37 @@ function tightProfile(dataDir: string, bounds: Readonly<Record<string, number>>)
   return path;
 }
 
+export interface CommandResult {
+  code: number | null;
+  output: string;
+}
+
 /** Runs one command line of the bundle to its end. */
-export async function runCommand(...args: string[]): Promise<{ code: number | null; output: string }> {
-  const started = launch(args);
+export const runCommand = (...args: string[]): Promise<CommandResult> => runCommandAs({}, ...args);
+
+/** The same as another user, or with more environment. */
+export async function runCommandAs(options: LaunchOptions, ...args: string[]): Promise<CommandResult> {
+  const started = launch(args, options);
   started.ready.catch(() => {});
   const code = await new Promise<number | null>((done) => started.process.on('close', done));
   return { code, output: started.output() };
 }
 
+interface LaunchOptions {
+  env?: Readonly<Record<string, string>>;
+  uid?: number;
+}
+
 function launch(
   args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
+  { env = {}, uid }: LaunchOptions = {},
 ): { process: ChildProcess; ready: Promise<void>; output(): string } {
   const bundle = join(root, 'dist/nanoshift.mjs');
   if (!existsSync(bundle)) throw new Error('dist/nanoshift.mjs is missing: npm run build');
   const child = spawn(process.execPath, [bundle, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },
+    ...(uid !== undefined && { uid }),
   });
   const chunks: string[] = [];
   const output = (): string => chunks.join('');

@@ -24,8 +24,9 @@ type Policy = NonNullable<NonNullable<ClientOptions['faultHandling']>['global']>
 
 const pageRecords = 500;
 const callTimeoutMs = 10_000;
+const connectTimeoutMs = 3_000;
 
-/** Connects to an etcd. */
+/** Connects to an etcd that answers. */
 export async function etcdBackend(options: EtcdOptions): Promise<Backend> {
   const { Etcd3 } = await import('etcd3');
   const client = new Etcd3({
@@ -36,6 +37,12 @@ export async function etcdBackend(options: EtcdOptions): Promise<Backend> {
     grpcOptions: { 'grpc.max_receive_message_length': -1 },
     faultHandling: { global: once, host: () => once },
   });
+  try {
+    await client.maintenance.status({ deadline: options.clock.nowMs() + connectTimeoutMs });
+  } catch (error) {
+    client.close();
+    throw error;
+  }
   return new EtcdBackend(client);
 }
 

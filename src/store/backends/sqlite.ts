@@ -7,7 +7,7 @@
 import { closeSync, fdatasync, fsync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
-import { BackendFatalError, type Backend, type BackendChange, type CommitOptions } from '../types.ts';
+import { BackendFatalError, type Backend, type BackendChange, type CommitOptions, DiskFullError } from '../types.ts';
 
 export interface SqliteOptions {
   /** SQLite's page cache. */
@@ -115,7 +115,7 @@ class SqliteBackend implements Backend {
     try {
       this.#transact(changes, ceiling);
     } catch (error) {
-      if (!isDiskFull(error as SqliteError)) throw error;
+      if (!(error instanceof DiskFullError)) throw error;
       // Once its pages are written back, the log's own space can be used again.
       await this.#checkpoint();
       this.#transact(changes, ceiling);
@@ -164,7 +164,7 @@ class SqliteBackend implements Backend {
   #rollBack(error: SqliteError): never {
     if (!isDiskFull(error)) throw new BackendFatalError(`SQLite: ${error.message}`, error);
     if (this.#database.isTransaction) this.#database.exec('ROLLBACK');
-    throw error;
+    throw new DiskFullError(`the object store cannot be written: ${error.message}`, error);
   }
 
   async #sync(file: number): Promise<void> {
