@@ -14,7 +14,8 @@ let overflow: bool = false;
 
 export function openOutput(from: usize, to: usize): void {
   start = from;
-  limit = to - slack;
+  // a region smaller than the slack has no room at all
+  limit = to - from < slack ? from : to - slack;
   cursor = from;
   overflow = false;
 }

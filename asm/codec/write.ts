@@ -29,7 +29,7 @@ let overflow: bool = false;
 
 /** Writes `node` as one `message` so that it ends at `limit`. Returns its address, or 0 when it does not fit. */
 export function writeDocument(node: u32, message: usize, from: usize, limit: usize): usize {
-  low = from + 8;
+  low = min(from + 8, limit);
   high = limit;
   top = limit;
   overflow = false;

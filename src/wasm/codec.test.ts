@@ -221,6 +221,14 @@ describe('bounds', () => {
     assert.ok(small.fromJson('core/v1.Pod', bytes('{}'), plain).bytes.length > 0);
   });
 
+  test('the smallest regions hold nothing, and nothing is written beside them', () => {
+    for (const outputLimitBytes of [0, 1, 7, 8, 9, 31, 32, 33, 40]) {
+      const tiny = new IsolatedCodec({ inputLimitBytes: 1 << 10, outputLimitBytes });
+      assert.equal(failure(() => tiny.fromJson('core/v1.Pod', bytes('{}'), plain)).kind, 'size');
+      assert.equal(failure(() => tiny.toJson('core/v1.Pod', new Uint8Array())).kind, 'size');
+    }
+  });
+
   test('after a trap the next call finds a fresh instance', () => {
     const isolated = new IsolatedCodec();
     assert.ok(isolated.fromJson('core/v1.Pod', bytes('{}'), plain).bytes.length > 0);
