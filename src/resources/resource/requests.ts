@@ -12,6 +12,8 @@ import type {
 } from '../typings/resource.ts';
 import { validateDriverName } from '../core/pod/volumes.ts';
 
+import { validateFullyQualifiedName } from './attributes.ts';
+
 const most = 32;
 const mostSubRequests = 8;
 const expressionLimitBytes = 10 << 10;
@@ -58,8 +60,13 @@ export function* validateDeviceClaim(claim: DeviceClaim | undefined, path: Field
   for (const [i, constraint] of (claim?.constraints ?? []).entries()) {
     const at = [...path, 'constraints', i];
     yield* validateRequestNames(constraint.requests, names, [...at, 'requests']);
-    if (constraint.matchAttribute === undefined && constraint.distinctAttribute === undefined) {
-      yield e.required(at, 'exactly one of `matchAttribute` or `distinctAttribute` is required');
+    if (constraint.matchAttribute !== undefined) {
+      yield* validateFullyQualifiedName(constraint.matchAttribute, [...at, 'matchAttribute']);
+    } else if (constraint.distinctAttribute !== undefined) {
+      yield* validateFullyQualifiedName(constraint.distinctAttribute, [...at, 'distinctAttribute']);
+    } else {
+      const detail = 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set';
+      yield e.required(at, detail);
     }
   }
   yield* uniqueList(claim?.config, most, () => undefined, [...path, 'config']);
@@ -114,7 +121,7 @@ function* validateRequest(request: DeviceRequest, path: FieldPath): Iterable<Fie
     const at = [...path, 'firstAvailable'];
     yield* uniqueList(several, mostSubRequests, (sub) => sub.name, at);
     for (const [i, sub] of several.entries()) {
-      yield* requiredMatch(dnsLabel, sub.name, [...at, i, 'name']);
+      yield* matches(dnsLabel, sub.name, [...at, i, 'name']);
       yield* validateOne(sub, [...at, i]);
     }
   } else yield e.required(path, detail);

@@ -7,6 +7,7 @@ import { validateLabelName } from '../shared/labels.ts';
 import { dnsLabel, dnsSubdomain } from '../shared/names.ts';
 import { ageColumn, nameColumn, resource } from '../shared/resource.ts';
 import type { Device, ResourceSlice, ResourceSliceSpec } from '../typings/resource.ts';
+import { validateAttributes, validateQualifiedName } from './attributes.ts';
 import { uniqueList } from './requests.ts';
 
 const mostDevices = 128;
@@ -64,7 +65,10 @@ function* validateSpec(spec: ResourceSliceSpec): Iterable<FieldError> {
     'spec',
     'devices',
   ]);
-  for (const [i, device] of devices.entries()) yield* validateDevice(device, ['spec', 'devices', i]);
+  for (const [i, device] of devices.entries()) {
+    yield* validateDevice(device, ['spec', 'devices', i]);
+    yield* validateDeviceNodes(device, spec.perDeviceNodeSelection === true, ['spec', 'devices', i]);
+  }
 }
 
 function* validatePool(spec: ResourceSliceSpec): Iterable<FieldError> {
@@ -107,8 +111,6 @@ function* validateWhere(spec: ResourceSliceSpec): Iterable<FieldError> {
   else if (set.length > 1) yield e.invalid(['spec'], `{${set.join(', ')}}`, `${one}, but multiple fields are set`);
 }
 
-const values = ['bool', 'int', 'string', 'version', 'bools', 'ints', 'strings', 'versions'] as const;
-
 function* validateDevice(device: Device, path: FieldPath): Iterable<FieldError> {
   yield* requiredMatch(dnsLabel, device.name, [...path, 'name']);
   const attributes = Object.entries(device.attributes ?? {});
@@ -117,15 +119,39 @@ function* validateDevice(device: Device, path: FieldPath): Iterable<FieldError> 
     const detail = `the total number of attributes and capacities must not exceed ${mostAttributesAndCapacities}`;
     yield e.invalid(path, total, detail);
   }
-  for (const [key, attribute] of attributes) {
-    const at = [...path, 'attributes', { key }];
-    const set = values.filter((name) => (attribute as Record<string, unknown>)[name] !== undefined);
-    if (set.length === 0) yield e.required(at, 'exactly one value must be specified');
-    else if (set.length > 1) yield e.invalid(at, attribute, 'exactly one value must be specified');
-  }
+  yield* validateAttributes(device.attributes, [...path, 'attributes']);
+  for (const key of Object.keys(device.capacity ?? {})) yield* validateQualifiedName(key, [...path, 'capacity']);
   for (const [i, taint] of (device.taints ?? []).entries()) {
     const at = [...path, 'taints', i];
     yield* validateLabelName(taint.key ?? '', [...at, 'key']);
     yield* oneOf(taint.effect, ['NoExecute', 'NoSchedule', 'None'], [...at, 'effect']);
   }
+}
+
+const perDevice =
+  'exactly one of `nodeName`, `nodeSelector`, or `allNodes` is required when `perDeviceNodeSelection` is set to true in the ResourceSlice spec';
+
+/** Which nodes reach one device, when the slice leaves it to the devices. */
+function* validateDeviceNodes(device: Device, own: boolean, path: FieldPath): Iterable<FieldError> {
+  const { nodeName, nodeSelector, allNodes } = device;
+  if (!own) {
+    if (nodeName === undefined && nodeSelector === undefined && allNodes === undefined) return;
+    const detail =
+      '`nodeName`, `nodeSelector` and `allNodes` can only be set if `perDeviceNodeSelection` is set to true in the ResourceSlice spec';
+    yield e.invalid(path, null, detail);
+    return;
+  }
+  const set: string[] = [];
+  if (nodeName) {
+    set.push('`nodeName`');
+    yield* matches(dnsSubdomain, nodeName, [...path, 'nodeName']);
+  } else if (nodeName === '') yield e.invalid([...path, 'nodeName'], '', 'must not be empty');
+  if (nodeSelector) {
+    set.push('`nodeSelector`');
+    yield* validateNodeSelector(nodeSelector, [...path, 'nodeSelector']);
+  }
+  if (allNodes) set.push('`allNodes`');
+  else if (allNodes === false) yield e.invalid([...path, 'allNodes'], false, 'must be either unset or set to true');
+  if (set.length === 0) yield e.required(path, perDevice);
+  else if (set.length > 1) yield e.invalid(path, `{${set.join(', ')}}`, perDevice);
 }
