@@ -1,7 +1,7 @@
 export { type ApplyRequest, type ApplyResult, applyPatch } from './apply.ts';
 export type { FieldSet } from './field-set.ts';
 export { deducedType, type MergeType, mergeTypeOf } from './merge-type.ts';
-export { excludeFields, type FieldFilter, includeFields, resetFields } from './reset-fields.ts';
+export { excludeFields, type FieldFilter, resetFields } from './reset-fields.ts';
 export { fromScaleEntries, toScaleEntries } from './scale.ts';
 export {
   hasEmptyManagedFields,

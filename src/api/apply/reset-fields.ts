@@ -1,7 +1,7 @@
 /** Fields that a request cannot change, and so never owns: status on the main resource, spec on /status. */
 import type { ResourceDefinition } from '../../resources/define.ts';
-import { emptySet, type FieldSet, isMember, makeNode, pathSet, recursiveDifference, union } from './field-set.ts';
-import { fieldElement, type PathElement } from './path-element.ts';
+import { emptySet, type FieldSet, pathSet, recursiveDifference, union } from './field-set.ts';
+import { fieldElement } from './path-element.ts';
 
 export type FieldFilter = (set: FieldSet) => FieldSet;
 
@@ -13,37 +13,11 @@ export function excludeFields(paths: readonly FieldPath[]): FieldFilter {
   return (set) => recursiveDifference(set, excluded);
 }
 
-/** Keeps only these fields, what is above and what is below them; `*` matches any element. */
-export function includeFields(paths: readonly FieldPath[]): FieldFilter {
-  const patterns = paths.map((path) => path.map((step) => (step === '*' ? step : fieldElement(step))));
-  return (set) => include(set, patterns);
-}
-
-function include(set: FieldSet, patterns: readonly (readonly PathElement[])[]): FieldSet {
-  if (patterns.some((pattern) => pattern.length === 0)) return set;
-  const kept: [PathElement, FieldSet][] = [];
-  for (const element of Object.keys(set)) {
-    const below = patterns.filter(([head]) => head === '*' || head === element).map(([, ...rest]) => rest);
-    if (element === '.' || below.length === 0) continue;
-    const node = set[element]!;
-    const children = Object.entries(include(node, below)).filter(([name]) => name !== '.');
-    if (isMember(node) || children.length > 0) kept.push([element, makeNode(isMember(node), children)]);
-  }
-  return kept.length > 0 ? makeNode(false, kept) : emptySet;
-}
-
 const everything: readonly FieldPath[] = [['metadata'], ['spec']];
 
 /** Where the rule is not simply "status here, spec there". Keys: group/resource[/subresource]. */
 const exceptions: Readonly<Record<string, FieldFilter>> = {
   '/pods/status': excludeFields([['spec'], ['metadata', 'deletionTimestamp'], ['metadata', 'ownerReferences']]),
-  '/pods/ephemeralcontainers': includeFields([['spec', 'ephemeralContainers']]),
-  '/pods/resize': includeFields([
-    ['spec', 'containers', '*', 'resources'],
-    ['spec', 'containers', '*', 'resizePolicy'],
-    ['spec', 'initContainers', '*', 'resources'],
-    ['spec', 'initContainers', '*', 'resizePolicy'],
-  ]),
   '/namespaces/finalize': excludeFields([['status']]),
   'apps/deployments/status': excludeFields([['spec'], ['metadata', 'labels']]),
   'certificates.k8s.io/certificatesigningrequests': excludeFields([['spec'], ['status']]),

@@ -1,7 +1,7 @@
 import { type FieldError, fieldError as e } from '../../kernel/status.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
 import { validatePodTemplate } from '../core/pod/validation.ts';
-import { podWarnings } from '../core/pod/warnings.ts';
+import { templateWarnings } from '../core/pod/warnings.ts';
 import { nodeSelectorCell } from '../shared/cells.ts';
 import { atMostHundredPercent, countOrPercent, immutable, nonNegative, percentOf } from '../shared/check.ts';
 import { semanticEqual } from '../shared/equal.ts';
@@ -72,8 +72,8 @@ export const daemonSet = resource<DaemonSet>('apps/v1/daemonsets', {
   *validateUpdate(next, previous) {
     yield* immutable(next.spec?.selector, previous.spec?.selector, ['spec', 'selector']);
   },
-  *warnings(o) {
-    yield* podWarnings(o.spec?.template?.spec ?? {}, ['spec', 'template', 'spec'], o.spec?.template?.metadata);
+  *warnings(next, previous) {
+    yield* templateWarnings(next, previous, next.spec?.template, ['spec', 'template']);
   },
   subresources: {
     status: statusSubresource<DaemonSet>({

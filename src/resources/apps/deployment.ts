@@ -1,7 +1,7 @@
 import { type FieldError, type FieldPath, fieldError as e } from '../../kernel/status.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
 import { validatePodTemplate } from '../core/pod/validation.ts';
-import { podWarnings, workloadNameWarning } from '../core/pod/warnings.ts';
+import { templateWarnings, workloadNameWarning } from '../core/pod/warnings.ts';
 import { atMostHundredPercent, countOrPercent, immutable, nonNegative, percentOf } from '../shared/check.ts';
 import { semanticEqual } from '../shared/equal.ts';
 import { selectorText } from '../shared/labels.ts';
@@ -57,8 +57,7 @@ export const deployment = resource<Deployment>('apps/v1/deployments', {
   },
   *warnings(next, previous) {
     if (!previous) yield* workloadNameWarning(next.metadata.name ?? '');
-    const template = next.spec?.template;
-    yield* podWarnings(template?.spec ?? {}, ['spec', 'template', 'spec'], template?.metadata);
+    yield* templateWarnings(next, previous, next.spec?.template, ['spec', 'template']);
   },
   subresources: {
     status: statusSubresource<Deployment>({

@@ -1,6 +1,6 @@
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
 import { validatePodTemplate } from '../core/pod/validation.ts';
-import { podWarnings, workloadNameWarning } from '../core/pod/warnings.ts';
+import { templateWarnings, workloadNameWarning } from '../core/pod/warnings.ts';
 import { immutable, nonNegative } from '../shared/check.ts';
 import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/resource.ts';
 import {
@@ -49,8 +49,7 @@ export const replicaSet = resource<ReplicaSet>('apps/v1/replicasets', {
   },
   *warnings(next, previous) {
     if (!previous) yield* workloadNameWarning(next.metadata.name ?? '');
-    const template = next.spec?.template;
-    yield* podWarnings(template?.spec ?? {}, ['spec', 'template', 'spec'], template?.metadata);
+    yield* templateWarnings(next, previous, next.spec?.template, ['spec', 'template']);
   },
   subresources: {
     status: statusSubresource<ReplicaSet>({ validateUpdate: (next) => validateReplicaStatus(next.status) }),

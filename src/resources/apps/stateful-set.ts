@@ -1,7 +1,7 @@
 import { type FieldError, type FieldPath, fieldError as e } from '../../kernel/status.ts';
 import { defaultPodTemplate, roundResources } from '../core/pod/defaults.ts';
 import { validatePodTemplate } from '../core/pod/validation.ts';
-import { podWarnings } from '../core/pod/warnings.ts';
+import { templateWarnings } from '../core/pod/warnings.ts';
 import { matches, nonNegative, oneOf } from '../shared/check.ts';
 import { validateClaimSpec } from '../core/volume-claim.ts';
 import { semanticEqual } from '../shared/equal.ts';
@@ -37,9 +37,9 @@ export const statefulSet = resource<StatefulSet>('apps/v1/statefulsets', {
   validate: (o) => validateSpec(o.spec ?? {}),
   validateCreate,
   validateUpdate,
-  *warnings(o) {
-    yield* podWarnings(o.spec?.template?.spec ?? {}, ['spec', 'template', 'spec'], o.spec?.template?.metadata);
-    if ((o.spec?.revisionHistoryLimit ?? 0) < 0) {
+  *warnings(next, previous) {
+    yield* templateWarnings(next, previous, next.spec?.template, ['spec', 'template']);
+    if ((next.spec?.revisionHistoryLimit ?? 0) < 0) {
       yield 'spec.revisionHistoryLimit: a negative value retains all historical revisions; a value >= 0 is recommended';
     }
   },

@@ -1,5 +1,5 @@
 import { type FieldError, fieldError as e } from '../../kernel/status.ts';
-import { podWarnings, workloadNameWarning } from '../core/pod/warnings.ts';
+import { templateWarnings, workloadNameWarning } from '../core/pod/warnings.ts';
 import { containerImages, containerNames, goBool, since } from '../shared/cells.ts';
 import { nonNegative, oneOf } from '../shared/check.ts';
 import { formatSelector } from '../shared/labels.ts';
@@ -53,8 +53,8 @@ export const cronJob = resource<CronJob>('batch/v1/cronjobs', {
   },
   *warnings(next, previous) {
     if (!previous) yield* workloadNameWarning(next.metadata.name ?? '');
-    const path = ['spec', 'jobTemplate', 'spec', 'template', 'spec'];
-    yield* podWarnings(podSpec(next) ?? {}, path, next.spec?.jobTemplate?.spec?.template?.metadata);
+    const path = ['spec', 'jobTemplate', 'spec', 'template'];
+    yield* templateWarnings(next, previous, next.spec?.jobTemplate?.spec?.template, path);
   },
   subresources: { status: statusSubresource<CronJob>() },
 });

@@ -1,5 +1,5 @@
 import type { FieldError } from '../../kernel/status.ts';
-import { podWarnings, workloadNameWarning } from '../core/pod/warnings.ts';
+import { templateWarnings, workloadNameWarning } from '../core/pod/warnings.ts';
 import { semanticEqual } from '../shared/equal.ts';
 import { humanDuration } from '../shared/cells.ts';
 import { ageColumn, nameColumn, resource, statusSubresource } from '../shared/resource.ts';
@@ -40,8 +40,7 @@ export const job = resource<Job>('batch/v1/jobs', {
   validateUpdate: validateJobUpdate,
   *warnings(next, previous) {
     if (!previous) yield* workloadNameWarning(next.metadata.name ?? '');
-    const template = next.spec?.template;
-    yield* podWarnings(template?.spec ?? {}, ['spec', 'template', 'spec'], template?.metadata);
+    yield* templateWarnings(next, previous, next.spec?.template, ['spec', 'template']);
   },
   subresources: { status: statusSubresource<Job>({ validateUpdate: validateJobStatusUpdate }) },
 });

@@ -4,7 +4,7 @@ import { nameColumn, resource } from '../shared/resource.ts';
 import type { PodTemplate } from '../typings/core.ts';
 import { defaultPodTemplate } from './pod/defaults.ts';
 import { validatePodTemplate } from './pod/validation.ts';
-import { podWarnings } from './pod/warnings.ts';
+import { templateWarnings } from './pod/warnings.ts';
 
 /** core/v1 PodTemplate. */
 export const podTemplate = resource<PodTemplate>('/v1/podtemplates', {
@@ -21,5 +21,5 @@ export const podTemplate = resource<PodTemplate>('/v1/podtemplates', {
     defaultPodTemplate(o.template);
   },
   validate: (o) => validatePodTemplate(o.template, ['template']),
-  warnings: (o) => podWarnings(o.template?.spec ?? {}, ['template', 'spec'], o.template?.metadata),
+  warnings: (next, previous) => templateWarnings(next, previous, next.template, ['template']),
 });

@@ -7,7 +7,7 @@ import { validateReplicaStatus } from '../shared/workload.ts';
 import type { ReplicationController } from '../typings/core.ts';
 import { defaultPodTemplate } from './pod/defaults.ts';
 import { validatePodTemplate } from './pod/validation.ts';
-import { podWarnings, workloadNameWarning } from './pod/warnings.ts';
+import { templateWarnings, workloadNameWarning } from './pod/warnings.ts';
 
 /** core/v1 ReplicationController. */
 export const replicationController = resource<ReplicationController>('/v1/replicationcontrollers', {
@@ -43,7 +43,7 @@ export const replicationController = resource<ReplicationController>('/v1/replic
   validate,
   *warnings(next, previous) {
     if (!previous) yield* workloadNameWarning(next.metadata.name ?? '');
-    yield* podWarnings(next.spec?.template?.spec ?? {}, ['spec', 'template', 'spec'], next.spec?.template?.metadata);
+    yield* templateWarnings(next, previous, next.spec?.template, ['spec', 'template']);
   },
   subresources: {
     status: statusSubresource<ReplicationController>({ validateUpdate: (next) => validateReplicaStatus(next.status) }),

@@ -18,6 +18,7 @@ export function defaultPod(pod: Pod): void {
   pod.spec ??= {};
   const spec = pod.spec;
   defaultPodSpec(spec);
+  if ((spec.terminationGracePeriodSeconds ?? 0) < 0) spec.terminationGracePeriodSeconds = 1;
   for (const container of [...(spec.containers ?? []), ...(spec.initContainers ?? [])]) requestsFromLimits(container);
   if (spec.resources) {
     hugePageLimits(spec, spec.resources);
@@ -32,6 +33,18 @@ export function defaultPod(pod: Pod): void {
   syncPodIPs(pod);
 }
 
+/** What stands behind gates that are off: GenericWorkload, ContainerStopSignals. */
+function dropDisabled(spec: PodSpec): void {
+  delete spec.schedulingGroup;
+  for (const list of ['containers', 'initContainers', 'ephemeralContainers'] as const) {
+    for (const container of spec[list] ?? []) {
+      if (container.lifecycle?.stopSignal === undefined) continue;
+      delete container.lifecycle.stopSignal;
+      if (Object.keys(container.lifecycle).length === 0) delete container.lifecycle;
+    }
+  }
+}
+
 /** Defaults that hold in templates too. */
 export function defaultPodTemplate(template: PodTemplateSpec | undefined): void {
   if (!template) return;
@@ -40,6 +53,7 @@ export function defaultPodTemplate(template: PodTemplateSpec | undefined): void 
 }
 
 function defaultPodSpec(spec: PodSpec): void {
+  dropDisabled(spec);
   spec.dnsPolicy ||= 'ClusterFirst';
   spec.restartPolicy ||= 'Always';
   spec.securityContext ??= {};

@@ -35,7 +35,7 @@ export const pod = resource<Pod>('/v1/pods', {
   validateUpdate: validatePodUpdate,
   *warnings(next, previous) {
     if (!previous) yield* podNameWarning(next.metadata.name ?? '', "the Pod's hostname");
-    if (!previous) yield* podWarnings(next.spec ?? {}, ['spec'], next.metadata);
+    if (!previous) yield* podWarnings(next, []);
   },
   subresources: {
     status: statusSubresource<Pod>({ finish: finishStatus, validateUpdate: validateStatusUpdate }),
