@@ -6,11 +6,13 @@ import type { Timer } from '../../kernel/clock.ts';
 import type { StoredKind, StoreEvent, Subscription } from '../../store/types.ts';
 import type { Core } from '../core.ts';
 import { classify, errorFrame, SharedEvent } from './frames.ts';
-import type { StreamWatcher } from './stream.ts';
+import type { Change, StreamWatcher } from './stream.ts';
 
 /** Watchers visited before the loop gets a turn; grows with the backlog, so that fan-out cannot fall behind for ever. */
 const sliceWatchers = 100;
 const backlogStep = 16;
+/** Events of one kind that a round takes at most. */
+const roundEvents = 32;
 export const bookmarkEveryMs = 60_000;
 
 class Channel {
@@ -52,7 +54,7 @@ class Channel {
   }
 
   /** Those whom an event can concern. */
-  *candidates(event: StoreEvent): Iterable<StreamWatcher> {
+  *candidates(event: StoreEvent): Generator<StreamWatcher> {
     yield* this.everything;
     if (event.namespace !== '') {
       yield* this.byNamespace.get(event.namespace) ?? [];
@@ -68,9 +70,29 @@ class Channel {
   }
 }
 
+/** Events that have piled up go out together: one write a watcher. */
 interface Round {
-  shared: SharedEvent;
-  watchers: Iterator<StreamWatcher>;
+  events: readonly SharedEvent[];
+  deliveries: Iterator<readonly [StreamWatcher, readonly SharedEvent[]]>;
+}
+
+/** Who gets which of `events`, in order. */
+function deliveriesOf(channel: Channel, events: readonly SharedEvent[]): Round['deliveries'] {
+  const only = events.length === 1 ? events[0] : undefined;
+  if (only)
+    return channel
+      .candidates(only.event)
+      [Symbol.iterator]()
+      .map((watcher) => [watcher, events] as const);
+  const byWatcher = new Map<StreamWatcher, SharedEvent[]>();
+  for (const shared of events) {
+    for (const watcher of channel.candidates(shared.event)) {
+      const list = byWatcher.get(watcher);
+      if (list) list.push(shared);
+      else byWatcher.set(watcher, [shared]);
+    }
+  }
+  return byWatcher.entries();
 }
 
 export class WatchHub {
@@ -112,7 +134,7 @@ export class WatchHub {
     this.#bookmarks?.cancel();
     for (const channel of this.#channels.values()) for (const watcher of [...channel.all()]) watcher.finish();
     for (const shared of this.#queue.splice(0)) shared.release();
-    this.#round?.shared.release();
+    for (const shared of this.#round?.events ?? []) shared.release();
     this.#round = undefined;
   }
 
@@ -163,13 +185,13 @@ export class WatchHub {
       this.#round ??= this.#nextRound();
       const round = this.#round;
       if (!round) return;
-      const next = round.watchers.next();
+      const next = round.deliveries.next();
       if (next.done) {
-        round.shared.release();
+        for (const shared of round.events) shared.release();
         this.#round = undefined;
       } else {
         left--;
-        this.#offer(next.value, round.shared);
+        this.#offer(...next.value);
       }
     }
     this.#schedule();
@@ -177,24 +199,32 @@ export class WatchHub {
 
   #nextRound(): Round | undefined {
     for (;;) {
-      const shared = this.#queue.shift();
-      if (!shared) return undefined;
-      const channel = this.#channels.get(shared.event.kind);
-      if (channel) return { shared, watchers: channel.candidates(shared.event)[Symbol.iterator]() };
-      shared.release();
+      const kind = this.#queue[0]?.event.kind;
+      if (!kind) return undefined;
+      let count = 1;
+      while (count < roundEvents && this.#queue[count]?.event.kind === kind) count++;
+      const events = this.#queue.splice(0, count);
+      const channel = this.#channels.get(kind);
+      if (channel) return { events, deliveries: deliveriesOf(channel, events) };
+      for (const shared of events) shared.release();
     }
   }
 
-  #offer(watcher: StreamWatcher, shared: SharedEvent): void {
-    const { event } = shared;
-    if (watcher.over || event.revision <= watcher.revision) return;
-    watcher.revision = event.revision;
+  #offer(watcher: StreamWatcher, events: readonly SharedEvent[]): void {
+    const { predicate, projection } = watcher.options;
     try {
-      const type = classify(watcher.options.predicate, event);
-      if (type) watcher.deliver(shared, type);
+      const changes: Change[] = [];
+      for (const shared of events) {
+        const { event } = shared;
+        if (watcher.over || event.revision <= watcher.revision) continue;
+        watcher.revision = event.revision;
+        const type = classify(predicate, event);
+        if (type) changes.push({ shared, type });
+      }
+      if (changes.length > 0) watcher.deliver(changes);
     } catch (error) {
       this.#core.log.error('watch event could not be encoded', { error: String(error) });
-      watcher.finish(errorFrame(this.#core, watcher.options.projection, internalError(error)));
+      watcher.finish(errorFrame(this.#core, projection, internalError(error)));
     }
   }
 
@@ -208,7 +238,7 @@ export class WatchHub {
 
   /** Revision up to which every event has been offered to its watchers. */
   get settledRevision(): number {
-    const oldest = this.#round?.shared ?? this.#queue[0];
+    const oldest = this.#round?.events[0] ?? this.#queue[0];
     return oldest ? oldest.event.revision - 1 : this.#core.store.revision;
   }
 }

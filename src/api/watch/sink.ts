@@ -13,7 +13,19 @@ export interface OpenSink {
 export function httpSink(exchange: Exchange, contentType: string): OpenSink {
   const { response } = exchange;
   exchange.begin(contentType);
-  return { sink: response, onClosed: (callback) => response.onClosed(callback) };
+  return {
+    sink: {
+      get closed() {
+        return response.closed;
+      },
+      joins: true,
+      write: (frame) => response.write(frame),
+      onDrain: (callback) => response.onDrain(callback),
+      end: () => response.end(),
+      abort: () => response.abort(),
+    },
+    onClosed: (callback) => response.onClosed(callback),
+  };
 }
 
 const goingAway = 1000;
@@ -38,6 +50,7 @@ export function webSocketSink(exchange: Exchange, binary: boolean): Promise<Open
             get closed() {
               return closed;
             },
+            joins: false,
             write: (frame) => closed || socket.send(frame, binary),
             onDrain: (callback) => {
               drained = callback;

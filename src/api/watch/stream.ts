@@ -1,6 +1,6 @@
 /** One watcher of the API: a bounded queue in front of a socket. */
 import type { Core } from '../core.ts';
-import type { Projection } from '../negotiation/index.ts';
+import { concat, type Projection } from '../negotiation/index.ts';
 import type { Resource } from '../routing/index.ts';
 import type { Predicate } from '../selectors/index.ts';
 import { breathe } from '../verbs/slices.ts';
@@ -9,12 +9,20 @@ import { bookmarkFrame, type EventType, type SharedEvent } from './frames.ts';
 /** Where frames go: a chunked HTTP answer, or a WebSocket. */
 export interface FrameSink {
   readonly closed: boolean;
+  /** Frames may be written joined: a stream of bytes, not of messages. */
+  readonly joins: boolean;
   /** False = buffered: write no more until the next drain. */
   write(frame: Uint8Array): boolean;
   onDrain(callback: () => void): void;
   end(): void;
   /** Cuts the connection. */
   abort(): void;
+}
+
+/** An event and what it is to one watcher. */
+export interface Change {
+  shared: SharedEvent;
+  type: EventType;
 }
 
 export interface StreamOptions {
@@ -56,10 +64,12 @@ export class StreamWatcher {
     return this.#over;
   }
 
-  /** A live event that concerns this watcher. */
-  deliver(event: SharedEvent, type: EventType): void {
-    const first = this.#takeFirst();
-    this.#push(event.frame(this.options.resource, this.options.projection, type, first));
+  /** Live events that concern this watcher, in order. */
+  deliver(changes: readonly Change[]): void {
+    const { resource, projection } = this.options;
+    const frames = changes.map(({ shared, type }) => shared.frame(resource, projection, type, this.#takeFirst()));
+    if (frames.length > 1 && this.#sink.joins && !this.#starting && !this.#blocked) this.#write(concat(frames));
+    else for (const frame of frames) this.#push(frame);
   }
 
   /** Tells how far this watch has come. Skipped while older frames wait. */
