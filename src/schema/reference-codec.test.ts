@@ -48,6 +48,13 @@ describe('zero values', () => {
       '{"metadata":{},"spec":{"containers":null,"priority":0,"runtimeClassName":"","enableServiceLinks":false},"status":{}}',
     );
   });
+  test('a pointer to a zero time is an empty message, and null', () => {
+    const json = '{"metadata":{"deletionTimestamp":"0001-01-01T00:00:00Z"}}';
+    const { bytes } = decode('core/v1.ConfigMap', json);
+    assert.equal(hex(bytes), '0a120a0012001a0022002a003200380042004a00');
+    assert.deepEqual(referenceCodec.fromProto('core/v1.ConfigMap', bytes, { defaults: false }).bytes, bytes);
+    assert.equal(through('core/v1.ConfigMap', json), '{"metadata":{"deletionTimestamp":null}}');
+  });
   test('zero times: omitzero leaves them out, others are null', () => {
     assert.equal(through('core/v1.ConfigMap', '{"metadata":{"creationTimestamp":null}}'), '{"metadata":{}}');
     assert.match(through('core/v1.Event', '{"firstTimestamp":"0001-01-01T00:00:00Z"}'), /"firstTimestamp":null/);
@@ -56,8 +63,8 @@ describe('zero values', () => {
 
 describe('null', () => {
   test('unsets pointers, lists and maps, and is zero for the rest', () => {
-    const json = '{"metadata":{"name":null,"labels":null},"data":null,"immutable":null,"binaryData":{"a":null}}';
-    assert.equal(through('core/v1.ConfigMap', json), '{"metadata":{},"binaryData":{"a":null}}');
+    const json = '{"metadata":{"name":null,"labels":null},"data":null,"immutable":null,"binaryData":null}';
+    assert.equal(through('core/v1.ConfigMap', json), '{"metadata":{}}');
   });
   test('is the zero value within lists and maps', () => {
     const json = '{"metadata":{"finalizers":["a",null],"labels":{"a":null}},"data":{"b":null}}';
@@ -68,6 +75,15 @@ describe('null', () => {
     assert.match(
       through('policy/v1.PodDisruptionBudget', '{"status":{"disruptedPods":{"a":null}}}'),
       /"disruptedPods":\{"a":null\}/,
+    );
+  });
+  test('of bytes and of lists within maps comes back from storage as empty', () => {
+    const json = '{"binaryData":{"a":null,"b":""}}';
+    assert.match(hex(decode('core/v1.ConfigMap', json).bytes), /1a030a01611a050a01621200$/);
+    assert.equal(through('core/v1.ConfigMap', json), '{"metadata":{},"binaryData":{"a":"","b":""}}');
+    assert.equal(
+      through('authentication/v1.UserInfo', '{"extra":{"a":null,"b":[],"c":["x"]}}'),
+      '{"extra":{"a":[],"b":[],"c":["x"]}}',
     );
   });
 });

@@ -5,7 +5,7 @@ import { parseDuration } from '../values/duration.ts';
 import { canonicalQuantity } from '../values/quantity.ts';
 import { type Instant, parseMicroTime, parseTime } from '../values/time.ts';
 import { JsonCursor, type JsonKind } from './json-cursor.ts';
-import { ListValue, MapValue, type MessageValue, RawJson, type SchemaOr, type Value, zeroOf } from './value.ts';
+import { ListValue, MapValue, type MessageValue, RawJson, type SchemaOr, type Value, zeroElementOf } from './value.ts';
 
 const maxProblems = 100;
 /** Messages within messages. Only JSONSchemaProps nests without end. */
@@ -172,7 +172,7 @@ class JsonDecoder {
     const outer = this.#path;
     this.#cursor.array((index) => {
       this.#path = `${outer}[${index}]`;
-      list.items.push(this.value(item, false) ?? zeroOf(item) ?? null);
+      list.items.push(this.value(item, false) ?? zeroElementOf(item));
     });
     this.#path = outer;
     return list;
@@ -185,7 +185,7 @@ class JsonDecoder {
       const path = outer ? `${outer}.${key}` : key;
       if (map.entries.has(key)) this.#problem('duplicate', path);
       this.#path = path;
-      map.entries.set(key, this.value(type, false) ?? zeroOf(type) ?? null);
+      map.entries.set(key, this.value(type, false) ?? zeroElementOf(type));
     });
     this.#path = outer;
     return map;

@@ -34,9 +34,8 @@ export function encodeJson(
 
 /** Undefined: left out. */
 function fieldText(field: FieldModel, set: Value | undefined): string | undefined {
-  const value = set ?? (field.pointer ? undefined : zeroOf(field.type));
-  if (value === undefined || (value === null && field.type.kind === 'list'))
-    return field.omitEmpty ? undefined : 'null';
+  const value = set === undefined && !field.pointer ? zeroOf(field.type) : set;
+  if (value === undefined) return field.omitEmpty ? undefined : 'null';
   if (field.omitEmpty && !field.pointer && isEmpty(field.type, value)) return undefined;
   if (field.omitZero && value === null) return undefined;
   return encodeValue(field.type, value);
@@ -56,7 +55,7 @@ function encodeValue(type: TypeModel, value: Value): string {
     case 'double':
       return Object.is(value, -0) ? '-0' : String(value);
     case 'bytes':
-      return `"${Buffer.from(value as Uint8Array).toString('base64')}"`;
+      return `"${Buffer.from((value as Uint8Array | null) ?? []).toString('base64')}"`;
     case 'duration':
       return quote(formatDuration(value as bigint));
     case 'intOrString':
@@ -71,9 +70,7 @@ function encodeValue(type: TypeModel, value: Value): string {
     case 'message':
       return encodeJson(schema.message(type.message), value as MessageValue);
     case 'list':
-      return value === null
-        ? 'null'
-        : `[${(value as ListValue).items.map((item) => elementText(type.item, item)).join(',')}]`;
+      return `[${(value as ListValue).items.map((item) => encodeValue(type.item, item)).join(',')}]`;
     case 'map':
       return mapText(type.value, value as MapValue);
     default:
@@ -81,13 +78,9 @@ function encodeValue(type: TypeModel, value: Value): string {
   }
 }
 
-/** Elements that are null: nil bytes and nil wrapped lists. */
-const elementText = (type: TypeModel, value: Value): string =>
-  value === null && type.kind === 'bytes' ? 'null' : encodeValue(type, value);
-
 function mapText(type: TypeModel, map: MapValue): string {
   const keys = [...map.entries.keys()].sort(compareUtf8);
-  return `{${keys.map((key) => `${quote(key)}:${elementText(type, map.entries.get(key)!)}`).join(',')}}`;
+  return `{${keys.map((key) => `${quote(key)}:${encodeValue(type, map.entries.get(key)!)}`).join(',')}}`;
 }
 
 function timeText(kind: 'time' | 'microTime', { seconds, nanos }: Time): string {

@@ -6,7 +6,7 @@ import { instantOf, maxTimeSeconds, minTimeSeconds } from '../values/time.ts';
 import { maxMessageDepth } from './json-decode.ts';
 import { checkSyntax } from './json-syntax.ts';
 import { malformed, ProtoReader } from './proto-reader.ts';
-import { ListValue, MapValue, type MessageValue, RawJson, type SchemaOr, type Value, zeroOf } from './value.ts';
+import { ListValue, MapValue, type MessageValue, RawJson, type SchemaOr, type Value, zeroElementOf } from './value.ts';
 import { type WirePlan, wirePlan } from './wire-plan.ts';
 
 /** Reads a message. Unknown tags are dropped; a singular message that comes twice is merged, as in Go. */
@@ -86,7 +86,7 @@ function readWrapped(reader: ProtoReader, type: TypeModel, list: ListValue, dept
 
 function readEntry(reader: ProtoReader, type: TypeModel, map: MapValue, depth: number): void {
   let key = '';
-  let value = type.kind === 'bytes' || type.kind === 'list' ? null : zeroOf(type)!;
+  let value = zeroElementOf(type);
   while (!reader.done) {
     const { field, wireType } = reader.tag();
     if (field === 1) {
@@ -98,8 +98,6 @@ function readEntry(reader: ProtoReader, type: TypeModel, map: MapValue, depth: n
       reader.skip(wireType);
     }
   }
-  // A wrapped list without items is nil in Go.
-  if (value instanceof ListValue && value.items.length === 0) value = null;
   map.entries.set(key, value);
 }
 

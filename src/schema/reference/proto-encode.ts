@@ -3,7 +3,7 @@ import { schema } from '../schema.ts';
 import { ProtoWriter } from './proto-writer.ts';
 import {
   compareUtf8,
-  ListValue,
+  type ListValue,
   type MapValue,
   type MessageValue,
   type RawJson,
@@ -33,7 +33,7 @@ function writeMessage(writer: ProtoWriter, plan: WirePlan, value: MessageValue):
 }
 
 function writeField(writer: ProtoWriter, tag: number, field: FieldModel, set: Value | undefined): void {
-  const value = set ?? (field.pointer ? undefined : zeroOf(field.type));
+  const value = set === undefined && !field.pointer ? zeroOf(field.type) : set;
   if (value !== undefined) writeValue(writer, tag, field.type, value);
 }
 
@@ -65,7 +65,7 @@ function writeValue(writer: ProtoWriter, tag: number, type: TypeModel, value: Va
       if (value !== null) writeBytes(writer, tag, value as Uint8Array);
       break;
     case 'list':
-      writeList(writer, tag, type, value as ListValue | null);
+      writeList(writer, tag, type, value as ListValue);
       break;
     case 'map':
       writeMap(writer, tag, type.value, value as MapValue);
@@ -91,28 +91,24 @@ function writeList(
   writer: ProtoWriter,
   tag: number,
   type: Extract<TypeModel, { kind: 'list' }>,
-  list: ListValue | null,
+  list: ListValue,
 ): void {
-  if (!list) return;
   if (type.wrapped) writer.message(tag, () => writeItems(writer, 1, type.item, list));
   else writeItems(writer, tag, type.item, list);
 }
 
 function writeItems(writer: ProtoWriter, tag: number, type: TypeModel, list: ListValue): void {
-  for (let i = list.items.length - 1; i >= 0; i--) writeElement(writer, tag, type, list.items[i]!);
-}
-
-/** An item of a list or a value of a map: null bytes and null wrapped lists are written empty. */
-function writeElement(writer: ProtoWriter, tag: number, type: TypeModel, value: Value): void {
-  if (value === null && type.kind === 'bytes') writeBytes(writer, tag, new Uint8Array());
-  else writeValue(writer, tag, type, value === null && type.kind === 'list' ? new ListValue() : value);
+  for (const item of list.items.toReversed()) {
+    // An item cannot be left out, so that no bytes are empty bytes.
+    writeValue(writer, tag, type, item === null && type.kind === 'bytes' ? new Uint8Array() : item);
+  }
 }
 
 function writeMap(writer: ProtoWriter, tag: number, type: TypeModel, map: MapValue): void {
   for (const key of [...map.entries.keys()].sort(compareUtf8).reverse()) {
     const value = map.entries.get(key)!;
     writer.message(tag, () => {
-      if (value !== null || type.kind !== 'bytes') writeElement(writer, 2, type, value);
+      writeValue(writer, 2, type, value);
       writer.string(key);
       writer.tag(1, bytesType);
     });

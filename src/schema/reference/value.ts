@@ -32,7 +32,7 @@ const tokens = /"[^"\\]*(?:\\.[^"\\]*)*"|[ \t\r\n]+/g;
 
 /**
  * string; quantity: its canonical text; bool; int32, uint32 and double: number; int64, uint64 and duration: bigint;
- * bytes; intOrString: number or string; null: a zero time, no raw JSON, a null wrapped list.
+ * bytes; intOrString: number or string; null: a zero time, no raw JSON, no bytes in a map or list.
  */
 export type Value =
   | string
@@ -93,6 +93,10 @@ export function zeroOf(type: TypeModel): Value | undefined {
   }
 }
 
+/** What Go has in an item of a list or a value of a map that is null or not there. Bytes have none (nil). */
+export const zeroElementOf = (type: TypeModel): Value =>
+  type.kind === 'list' ? new ListValue() : (zeroOf(type) ?? null);
+
 /** Go's "empty" for omitempty: false, 0, '' and nothing in it. */
 export function isEmpty(type: TypeModel, value: Value): boolean {
   switch (type.kind) {
@@ -110,7 +114,7 @@ export function isEmpty(type: TypeModel, value: Value): boolean {
     case 'bytes':
       return (value as Uint8Array).length === 0;
     case 'list':
-      return value === null || (value as ListValue).items.length === 0;
+      return (value as ListValue).items.length === 0;
     case 'map':
       return (value as MapValue).entries.size === 0;
     default:

@@ -38,9 +38,9 @@ export function differenceInJson(
 }
 
 /**
- * The same for protobuf from anywhere. What is accepted must be what the reference makes of it, with two exceptions:
- * where a scalar comes twice only the last is looked at, so that more may be accepted; and a pointer to a zero time is
- * kept, as in Go, where the reference drops it. In both cases the reference must take the result for the same.
+ * The same for protobuf from anywhere. What is accepted must be what the reference makes of it, with one exception:
+ * where a scalar comes twice only the last is looked at, so that more may be accepted. Then the reference must take the
+ * result for the same.
  */
 export function differenceInProto(
   codec: Codec,

@@ -120,20 +120,9 @@ function mapText(random: Random, value: TypeModel, budget: Budget, flaws: number
   const count = budget.values > 0 && depth < 60 ? random.of([0, 1, 2, 3, 8]) : 0;
   const members = Array.from({ length: count }, (_, i) => {
     const key = random.once(4) ? stringText(random) : `"k${flaws ? random.below(10) : (i * 7) % 10}"`;
-    return `${key}:${entryText(random, value, budget, flaws, depth + 1)}`;
+    return `${key}:${random.once(20) ? 'null' : valueText(random, value, budget, flaws, depth + 1)}`;
   });
   return `{${members.join(`${space(random)},${space(random)}`)}}`;
-}
-
-/**
- * Lists and bytes within maps are never null here, nor lists empty: they come back from protobuf as empty, as in Go,
- * where the reference has null.
- */
-function entryText(random: Random, value: TypeModel, budget: Budget, flaws: number, depth: number): string {
-  if (value.kind === 'list') return `[${valueText(random, value.item, budget, flaws, depth)}]`;
-  if (value.kind === 'bytes') return bytesText(random);
-  if (random.once(20)) return 'null';
-  return valueText(random, value, budget, flaws, depth);
 }
 
 function namedText(random: Random, type: TypeModel, budget: Budget, flaws: number, depth: number): string {
@@ -171,6 +160,7 @@ const durationText = (random: Random): string =>
   random.of(['"0s"', '"1h15m30.5s"', '"-3ms"', '"1.5us"', '"10m0s"', '"2562047h47m16.854775807s"', '"0"']);
 
 const times = [
+  '0001-01-01T00:00:00Z',
   '2024-02-29T23:59:59Z',
   '1970-01-01T00:00:00Z',
   '0001-01-01T00:00:01Z',
@@ -183,6 +173,7 @@ const times = [
   '2100-03-01T00:00:00,25Z',
 ];
 const microTimes = [
+  '0001-01-01T00:00:00.000000Z',
   '2024-02-29T23:59:59.123456Z',
   '1970-01-01T00:00:00.000000Z',
   '0001-01-01T00:00:00.000001Z',
