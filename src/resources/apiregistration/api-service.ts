@@ -33,7 +33,7 @@ export const apiService = resource<APIService>('apiregistration.k8s.io/v1/apiser
   },
   validateName: pathSegment,
   validate,
-  subresources: { status: statusSubresource<APIService>() },
+  subresources: { status: statusSubresource<APIService>({ keepMetadata: true }) },
 });
 
 function availableCell(o: APIService): string {

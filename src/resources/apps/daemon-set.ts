@@ -77,6 +77,7 @@ export const daemonSet = resource<DaemonSet>('apps/v1/daemonsets', {
   },
   subresources: {
     status: statusSubresource<DaemonSet>({
+      finish: (merged, previous) => annotate(merged, generationOf(previous)),
       *validateUpdate(next) {
         for (const field of counts) yield* nonNegative(next.status?.[field], ['status', field]);
       },
@@ -88,7 +89,8 @@ const generationOf = (o: DaemonSet): number =>
   Number.parseInt(o.metadata.annotations?.[templateGeneration] ?? '', 10) || 0;
 
 function annotate(o: DaemonSet, generation: number): void {
-  o.metadata.annotations = { ...o.metadata.annotations, [templateGeneration]: String(generation) };
+  const annotations = { ...o.metadata.annotations, [templateGeneration]: String(generation) };
+  o.metadata = { ...o.metadata, annotations };
 }
 
 function* validateSpec(spec: DaemonSetSpec): Iterable<FieldError> {

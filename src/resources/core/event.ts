@@ -1,7 +1,7 @@
 import { type FieldError, fieldError as e } from '../../kernel/status.ts';
 import { matches } from '../shared/check.ts';
 import { since } from '../shared/cells.ts';
-import { qualifiedName } from '../shared/names.ts';
+import { pathSegment, qualifiedName } from '../shared/names.ts';
 import { nameColumn, resource } from '../shared/resource.ts';
 import type { Event } from '../typings/core.ts';
 
@@ -22,6 +22,7 @@ export const eventColumns = [
 /** core/v1 Event. */
 export const event = resource<Event>('/v1/events', {
   defaultPropagation: 'None',
+  validateName: pathSegment,
   columns: eventColumns,
   expendable: true,
   indexes: ['involvedObject.uid'],

@@ -10,6 +10,8 @@ const nameLabel = 'kubernetes.io/metadata.name';
 /** core/v1 Namespace. */
 export const namespace = resource<Namespace>('/v1/namespaces', {
   returnsDeletedObject: true,
+  // What is in it goes with it, whatever the options say.
+  defaultPropagation: 'None',
   columns: [nameColumn, { name: 'Status', type: 'string', value: (o) => o.status?.phase ?? '' }, ageColumn],
   selectableFields: { 'status.phase': (o) => o.status?.phase ?? '', name: (o) => o.metadata.name ?? '' },
   default: labelWithName,
@@ -25,6 +27,7 @@ export const namespace = resource<Namespace>('/v1/namespaces', {
   },
   markDeleting(o) {
     o.status = { ...o.status, phase: 'Terminating' };
+    delete o.metadata.deletionGracePeriodSeconds;
   },
   validateName: dnsLabel,
   *validate(o) {
