@@ -1,6 +1,6 @@
 /** A ClusterRole with an aggregation rule has the rules of all roles that its selectors match. */
 import { isDeepStrictEqual } from 'node:util';
-import type { ResourceRef } from '../client/types.ts';
+import { clusterRoles } from '../client/index.ts';
 import { matchesLabels, requirementsOfSelector } from '../schema/index.ts';
 import type { ClusterRole, PolicyRule } from '../schema/generated/index.ts';
 import {
@@ -18,7 +18,6 @@ import {
 } from './runtime/index.ts';
 
 const name = 'clusterrole-aggregation-controller';
-const clusterRoles: ResourceRef = { group: 'rbac.authorization.k8s.io', version: 'v1', resource: 'clusterroles' };
 const workers = 1;
 
 const byName = (a: ClusterRole, b: ClusterRole): number => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1);

@@ -1,6 +1,7 @@
 /** Service `kubernetes` in `default`, its endpoints, and the ServiceCIDR that its address is from. */
 import { isIPv6 } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
+import { endpointSlices, endpoints, serviceCidrs, services } from '../client/index.ts';
 import type { ResourceRef } from '../client/types.ts';
 import { formatTime } from '../kernel/index.ts';
 import type { EndpointSlice, EndpointSubset, Endpoints, Service, ServiceCIDR } from '../schema/generated/index.ts';
@@ -24,11 +25,6 @@ const userName = 'apiserver';
 const objectName = 'kubernetes';
 const namespace = 'default';
 const portName = 'https';
-
-const serviceCidrs: ResourceRef = { group: 'networking.k8s.io', version: 'v1', resource: 'servicecidrs' };
-const services: ResourceRef = { group: '', version: 'v1', resource: 'services' };
-const endpoints: ResourceRef = { group: '', version: 'v1', resource: 'endpoints' };
-const endpointSlices: ResourceRef = { group: 'discovery.k8s.io', version: 'v1', resource: 'endpointslices' };
 
 export interface KubernetesServiceOptions {
   /** Ranges of service addresses; the first one decides on the IP family. */

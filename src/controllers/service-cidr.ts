@@ -1,6 +1,6 @@
 /** ServiceCIDRs are ready once they are protected, and go when no address would be left without a range (KEP-1880). */
 import { BlockList, isIPv6 } from 'node:net';
-import type { ResourceRef } from '../client/types.ts';
+import { ipAddresses, serviceCidrs } from '../client/index.ts';
 import { formatTime } from '../kernel/index.ts';
 import type { Condition, IPAddress, ServiceCIDR } from '../schema/generated/index.ts';
 import {
@@ -18,8 +18,6 @@ import {
 } from './runtime/index.ts';
 
 const name = 'service-cidrs-controller';
-const serviceCidrs: ResourceRef = { group: 'networking.k8s.io', version: 'v1', resource: 'servicecidrs' };
-const ipAddresses: ResourceRef = { group: 'networking.k8s.io', version: 'v1', resource: 'ipaddresses' };
 const finalizer = 'networking.k8s.io/service-cidr-finalizer';
 /** Addresses of Services; others do not hold a range. */
 const allocated = 'ipaddress.kubernetes.io/managed-by=ipallocator.k8s.io';

@@ -2,6 +2,12 @@
  * Volumes, claims and volume attributes classes that are in use do not go: a finalizer holds them until nothing refers
  * to them (Storage Object in Use Protection, KEP-498; VolumeAttributesClass, KEP-3751).
  */
+import {
+  persistentVolumeClaims as claims,
+  volumeAttributesClasses as classes,
+  pods,
+  persistentVolumes as volumes,
+} from '../client/index.ts';
 import type { Client, ResourceRef } from '../client/types.ts';
 import type { PersistentVolume, PersistentVolumeClaim, Pod, VolumeAttributesClass } from '../schema/generated/index.ts';
 import type { KubeObject } from '../schema/object.ts';
@@ -20,11 +26,6 @@ import {
   WorkQueue,
 } from './runtime/index.ts';
 
-const core = (resource: string): ResourceRef => ({ group: '', version: 'v1', resource });
-const pods = core('pods');
-const claims = core('persistentvolumeclaims');
-const volumes = core('persistentvolumes');
-const classes: ResourceRef = { group: 'storage.k8s.io', version: 'v1', resource: 'volumeattributesclasses' };
 const workers = 2;
 
 /** How one kind is protected. */

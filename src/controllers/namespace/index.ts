@@ -1,4 +1,5 @@
 /** Empties namespaces that are being deleted, pods first, then lets them go (KEP-5080). */
+import { namespaces } from '../../client/index.ts';
 import type { Client, ResourceRef } from '../../client/types.ts';
 import type { ResourceDefinition } from '../../resources/define.ts';
 import { isReason } from '../../kernel/index.ts';
@@ -19,7 +20,6 @@ import {
 import { deletionConditions, type Remainder } from './conditions.ts';
 
 const name = 'namespace-controller';
-const namespaces: ResourceRef = { group: '', version: 'v1', resource: 'namespaces' };
 const finalizer = 'kubernetes';
 const workers = 10;
 /** Time that other controllers are given to take their finalizers off. */

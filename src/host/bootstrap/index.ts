@@ -1,6 +1,7 @@
 /** What a cluster holds before anyone uses it. Done at every start; writes only what is missing or out of date. */
 import { isDeepStrictEqual } from 'node:util';
 import { reconcilePolicy } from '../../api/authz/index.ts';
+import { configMaps, namespaces, priorityClasses } from '../../client/index.ts';
 import type { Client, ResourceRef } from '../../client/types.ts';
 import { type Clock, isReason, type Logger } from '../../kernel/index.ts';
 import type { ConfigMap, PriorityClass } from '../../schema/generated/index.ts';
@@ -23,9 +24,6 @@ export interface BootstrapOptions {
   authentication: AuthenticationInfo;
 }
 
-const namespaces: ResourceRef = { group: '', version: 'v1', resource: 'namespaces' };
-const configMaps: ResourceRef = { group: '', version: 'v1', resource: 'configmaps' };
-const priorityClasses: ResourceRef = { group: 'scheduling.k8s.io', version: 'v1', resource: 'priorityclasses' };
 const flow = (resource: string): ResourceRef => ({ group: 'flowcontrol.apiserver.k8s.io', version: 'v1', resource });
 
 const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];

@@ -1,0 +1,2 @@
+/** The resources that components speak of. How they speak of them: types.ts. */
+export * from './refs.ts';
