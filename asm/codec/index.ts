@@ -4,6 +4,7 @@ import { nodeOfMessage } from './normalize';
 import { openOutput } from './out';
 import { peekMetadata } from './metadata';
 import { printDocument } from './print';
+import { copyItem } from './run';
 import {
   arenaTop,
   begin,
@@ -117,6 +118,51 @@ export function toJson(
     return -1;
   }
   return n;
+}
+
+/**
+ * Records as items of a JSON list, with commas between them: as many of the `count` spans (address and length, a word
+ * each) as fit between `output` and `limit`. Returns how many they were; word 0 of the report says where they end.
+ */
+export function jsonItems(
+  spans: usize,
+  count: u32,
+  message: u32,
+  arena: usize,
+  arenaLimit: usize,
+  output: usize,
+  limit: usize,
+): u32 {
+  let done: u32 = 0;
+  let end = output;
+  for (; done < count; done++) {
+    const input = <usize>load<u32>(spans + <usize>done * 8);
+    const length = load<u32>(spans + <usize>done * 8, 4);
+    const from = done ? end + 1 : end;
+    if (from >= limit) break;
+    begin(input, length, arena, arenaLimit);
+    openOutput(from, limit);
+    const n = printDocument(input, input + length, at(message), 0, 0, true);
+    if (n < 0 || failure != Problem.none) break;
+    if (done) store<u8>(end, 0x2c);
+    end = from + n;
+  }
+  store<u32>(report, <u32>end);
+  return done;
+}
+
+/** Records as items of a protobuf list, whose `items` is field 2; as `jsonItems`. */
+export function recordItems(spans: usize, count: u32, output: usize, limit: usize): u32 {
+  let done: u32 = 0;
+  let end = output;
+  for (; done < count; done++) {
+    const input = <usize>load<u32>(spans + <usize>done * 8);
+    const next = copyItem(input, load<u32>(spans + <usize>done * 8, 4), end, limit);
+    if (!next) break;
+    end = next;
+  }
+  store<u32>(report, <u32>end);
+  return done;
 }
 
 /** Finds name, namespace, uid and resourceVersion: address and length of each in the report. */

@@ -8,6 +8,7 @@ import type { Store } from '../store/types.ts';
 import type { Registry, Resource } from './routing/index.ts';
 import type { ActionHandler, AdmissionPlugin, Authorizer, ReviewHandler, UserInfo } from './types.ts';
 import type { ConnectHandler } from './subresources/index.ts';
+import type { SharedLists } from './verbs/http/shared-lists.ts';
 import type { WatchHub } from './watch/index.ts';
 
 export interface Core {
@@ -23,6 +24,7 @@ export interface Core {
   log: Logger;
   budget: Budget;
   hub: WatchHub;
+  lists: SharedLists;
   nodePorts: { first: number; last: number } | undefined;
   /** Full rights, for hooks. */
   systemClient: Client;

@@ -21,6 +21,7 @@ import type {
   ReviewHandler,
   UserInfo,
 } from './types.ts';
+import { SharedLists } from './verbs/http/shared-lists.ts';
 import { WatchHub } from './watch/index.ts';
 
 export interface ApiServerOptions {
@@ -63,7 +64,7 @@ const systemUser: UserInfo = { name: 'system:apiserver', groups: ['system:master
 export function createApiServer(options: ApiServerOptions): ApiServer {
   const { definitions, authenticators, impersonate, paths, nodePorts, ...shared } = options;
   const registry = new Registry(definitions, options.store.kinds);
-  const core = { ...shared, registry, nodePorts } as Core;
+  const core = { ...shared, registry, nodePorts, lists: new SharedLists(options.clock) } as Core;
   core.hub = new WatchHub(core);
   core.actions = new Map([
     ['/v1/pods/binding', podBinding(core)],

@@ -2,7 +2,7 @@ import type { Codec, MessageName } from '../schema/codec.ts';
 import type { KubeObject } from '../schema/object.ts';
 import { Arena, type ArenaOptions } from '../wasm/index.ts';
 import { DecodedObjects } from './decoded.ts';
-import type { Entry, StoredKind } from './types.ts';
+import type { Entry, Run, StoredKind } from './types.ts';
 
 /** A codec that may read records where they are: the WASM module that shares the memory. */
 export interface StoreCodec extends Codec {
@@ -12,6 +12,10 @@ export interface StoreCodec extends Codec {
     length: number,
     gvk?: { apiVersion: string; kind: string },
   ): Uint8Array;
+  /** Where the next two look: address and length of each record. */
+  readonly spans?: Uint32Array;
+  jsonItems?(message: MessageName, count: number, lead: Uint8Array): Run;
+  recordItems?(count: number, lead: Uint8Array): Run;
 }
 
 /** Field tables' generation; a record of an older one is converted when it is read. */
@@ -62,6 +66,33 @@ export class Records {
     const { message } = entry.kind;
     if (!this.#codec.toJsonAt) return this.#codec.toJson(message, this.bytes(entry), gvk);
     return this.#codec.toJsonAt(message, this.arena.pointer(entry.handle), this.arena.length(entry.handle), gvk);
+  }
+
+  length(entry: Entry): number {
+    return this.arena.length(entry.handle);
+  }
+
+  jsonItems(entries: readonly Entry[], from: number, lead: Uint8Array): Run | undefined {
+    const codec = this.#codec;
+    if (!codec.jsonItems || !codec.spans) return undefined;
+    return codec.jsonItems(entries[from]!.kind.message, this.#point(codec.spans, entries, from), lead);
+  }
+
+  recordItems(entries: readonly Entry[], from: number, lead: Uint8Array): Run | undefined {
+    const codec = this.#codec;
+    if (!codec.recordItems || !codec.spans) return undefined;
+    return codec.recordItems(this.#point(codec.spans, entries, from), lead);
+  }
+
+  /** Tells where the next records are. Returns how many they are. */
+  #point(spans: Uint32Array, entries: readonly Entry[], from: number): number {
+    const count = Math.min(spans.length >>> 1, entries.length - from);
+    for (let i = 0; i < count; i++) {
+      const { handle } = entries[from + i]!;
+      spans[i * 2] = this.arena.pointer(handle);
+      spans[i * 2 + 1] = this.arena.length(handle);
+    }
+    return count;
   }
 
   object(entry: Entry): KubeObject {

@@ -6,6 +6,7 @@ import type { Records } from './records.ts';
 import type {
   Backend,
   Entry,
+  Run,
   Selection,
   SnapshotList,
   Store,
@@ -86,6 +87,18 @@ export class CachedStore implements Store {
 
   json(entry: Entry, gvk?: { apiVersion: string; kind: string }): Uint8Array {
     return this.#parts.records.json(entry, gvk);
+  }
+
+  length(entry: Entry): number {
+    return this.#parts.records.length(entry);
+  }
+
+  jsonItems(entries: readonly Entry[], from: number, lead: Uint8Array): Run | undefined {
+    return this.#parts.records.jsonItems(entries, from, lead);
+  }
+
+  recordItems(entries: readonly Entry[], from: number, lead: Uint8Array): Run | undefined {
+    return this.#parts.records.recordItems(entries, from, lead);
   }
 
   object<T extends KubeObject>(entry: Entry): T {

@@ -182,10 +182,10 @@ export interface Store {
   json(entry: Entry, gvk?: { apiVersion: string; kind: string }): Uint8Array;
   /** Length of the record, bytes. */
   length(entry: Entry): number;
-  /** JSON of entries of one kind as items of a list, with commas between them. */
-  jsonItems(entries: readonly Entry[], from: number, lead: Uint8Array): Run;
-  /** Records of one kind as items of a protobuf list. */
-  recordItems(entries: readonly Entry[], from: number, lead: Uint8Array): Run;
+  /** JSON of entries of one kind as items of a list, with commas between them; undefined: this codec makes no runs. */
+  jsonItems(entries: readonly Entry[], from: number, lead: Uint8Array): Run | undefined;
+  /** Records of one kind as items of a protobuf list; as `jsonItems`. */
+  recordItems(entries: readonly Entry[], from: number, lead: Uint8Array): Run | undefined;
   /** The decoded object with kind and apiVersion, frozen and shared. */
   object<T extends KubeObject>(entry: Entry): T;
 

@@ -300,6 +300,50 @@ describe('records in a shared memory', () => {
     assert.equal(text(json), text(referenceCodec.toJson('core/v1.ConfigMap', record)));
   });
 
+  describe('items of a list', () => {
+    const lead = bytes('[');
+    const gathered = (sizes: readonly number[]): Uint8Array[] => {
+      let at = memory.buffer.byteLength;
+      return sizes.map((size, i) => {
+        const record = codec.fromJson('core/v1.ConfigMap', bytes(`{"data":{"k":"${'x'.repeat(size)}"}}`), plain).bytes;
+        at -= record.length;
+        Buffer.from(memory.buffer).set(record, at);
+        records.spans[i * 2] = at;
+        records.spans[i * 2 + 1] = record.length;
+        return record;
+      });
+    };
+
+    test('as many as fit, with commas between them', () => {
+      const all = gathered([5, 0, 60_000, 60_000, 60_000]);
+      const run = records.jsonItems('core/v1.ConfigMap', all.length, lead);
+      assert.equal(run.count, 4);
+      const expected = all.slice(0, 4).map((record) => text(codec.toJson('core/v1.ConfigMap', record)));
+      assert.equal(text(run.bytes), `[${expected.join(',')}`);
+    });
+
+    test('records with their heads', () => {
+      const all = gathered([5, 0, 130, 60_000, 60_000, 60_000]);
+      const run = records.recordItems(all.length, lead);
+      assert.equal(run.count, 5);
+      const heads = (length: number): number[] =>
+        length < 128
+          ? [length]
+          : length < 16_384
+            ? [(length & 127) | 128, length >> 7]
+            : [(length & 127) | 128, ((length >> 7) & 127) | 128, length >> 14];
+      const expected = all.slice(0, 5).flatMap((record) => [Buffer.from([0x12, ...heads(record.length)]), record]);
+      assert.equal(hex(run.bytes), hex(Buffer.concat([lead, ...expected])));
+    });
+
+    test('none, when the first does not fit', () => {
+      const all = gathered([140_000, 1]);
+      assert.equal(records.jsonItems('core/v1.ConfigMap', all.length, lead).count, 0);
+      assert.equal(records.recordItems(all.length, lead).count, 0);
+      assert.equal(records.recordItems(1, new Uint8Array(1 << 20)).count, 0);
+    });
+  });
+
   test('metadata is peeked at without decoding', () => {
     const record = codec.stampRevision(
       codec.fromJson(

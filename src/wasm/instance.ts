@@ -35,6 +35,16 @@ interface CodecExports extends Record<string, unknown> {
     output: number,
     limit: number,
   ): number;
+  jsonItems(
+    spans: number,
+    count: number,
+    message: number,
+    arena: number,
+    arenaLimit: number,
+    output: number,
+    limit: number,
+  ): number;
+  recordItems(spans: number, count: number, output: number, limit: number): number;
   peek(input: number, length: number): number;
 }
 

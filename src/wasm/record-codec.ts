@@ -10,6 +10,17 @@ const slots = 8;
 const arenaBytes = 512 << 10;
 const alignment = 64;
 
+/** Most records that one call takes as items of a list. */
+const runRecords = 1024;
+
+/** Items of a list that were written by one call. */
+export interface Run {
+  /** A view, as of `toJsonAt`. */
+  bytes: Uint8Array;
+  /** How many items it has: 0 when the first one is larger than the ring takes. */
+  count: number;
+}
+
 /** Names and version of an object, read without decoding it. Absent ones are ''. */
 export interface PeekedMetadata {
   name: string;
@@ -27,6 +38,8 @@ export interface PeekedMetadata {
 export class RecordCodec implements Codec {
   /** First address that is free for records. */
   readonly heapBase: number;
+  /** Where `jsonItems` and `recordItems` look: pointer and length of each record, in turn. */
+  readonly spans: Uint32Array;
   readonly #isolated: Codec;
   readonly #instance: CodecInstance;
   readonly #arena: number;
@@ -37,7 +50,8 @@ export class RecordCodec implements Codec {
   constructor(memory: LinearMemory, isolated: Codec) {
     this.#isolated = isolated;
     this.#instance = new CodecInstance(memory);
-    this.#arena = this.#instance.end;
+    const spansAt = this.#instance.end;
+    this.#arena = spansAt + runRecords * 8;
     this.#ring = this.#arena + arenaBytes;
     this.#ringEnd = this.#ring + slotBytes * slots;
     this.#cursor = this.#ring;
@@ -45,6 +59,7 @@ export class RecordCodec implements Codec {
     if (this.heapBase > memory.buffer.byteLength) {
       throw new RangeError(`the codec needs ${this.heapBase} bytes of the memory; it has ${memory.buffer.byteLength}`);
     }
+    this.spans = new Uint32Array(memory.buffer, spansAt, runRecords * 2);
   }
 
   fromJson(message: MessageName, json: Uint8Array, options: DecodeOptions): Decoded {
@@ -76,8 +91,7 @@ export class RecordCodec implements Codec {
     const instance = this.#instance;
     const lead = gvk ? instance.lead(gvk) : noLead;
     const offset = instance.message(message);
-    if (this.#ringEnd - this.#cursor < slotBytes) this.#cursor = this.#ring;
-    const output = this.#cursor;
+    const output = this.#slot();
     const size = instance.exports.toJson(
       pointer,
       length,
@@ -90,14 +104,51 @@ export class RecordCodec implements Codec {
       output,
       output + slotBytes,
     );
-    if (size >= 0) {
-      this.#cursor = Math.ceil((output + size) / alignment) * alignment;
-      return instance.memory.subarray(output, output + size);
-    }
+    if (size >= 0) return this.#take(output, output + size);
     const record = instance.memory.subarray(pointer, pointer + length);
     const failure = failureOf(instance, record);
     if (failure.kind !== 'size') throw failure;
     return this.#isolated.toJson(message, record, gvk);
+  }
+
+  /**
+   * JSON of the first `count` records in `spans`, as items of a list with commas between them, as many as fit. `lead`
+   * stands before them.
+   */
+  jsonItems(message: MessageName, count: number, lead: Uint8Array): Run {
+    const { exports } = this.#instance;
+    const offset = this.#instance.message(message);
+    const { byteOffset } = this.spans;
+    return this.#items(lead, (output, limit) =>
+      exports.jsonItems(byteOffset, count, offset, this.#arena, this.#ring, output, limit),
+    );
+  }
+
+  /** The records in `spans` as items of a protobuf list; as `jsonItems`. */
+  recordItems(count: number, lead: Uint8Array): Run {
+    const { exports } = this.#instance;
+    return this.#items(lead, (output, limit) => exports.recordItems(this.spans.byteOffset, count, output, limit));
+  }
+
+  #items(lead: Uint8Array, write: (output: number, limit: number) => number): Run {
+    const from = this.#slot();
+    const items = from + lead.length;
+    const limit = from + slotBytes;
+    if (items >= limit) return { bytes: lead, count: 0 };
+    this.#instance.memory.set(lead, from);
+    const count = write(items, limit);
+    return { bytes: this.#take(from, this.#instance.report(0)), count };
+  }
+
+  /** Where the next text may begin. */
+  #slot(): number {
+    if (this.#ringEnd - this.#cursor < slotBytes) this.#cursor = this.#ring;
+    return this.#cursor;
+  }
+
+  #take(from: number, end: number): Uint8Array {
+    this.#cursor = Math.ceil(end / alignment) * alignment;
+    return this.#instance.memory.subarray(from, end);
   }
 
   /** Name, namespace, uid and resourceVersion of the record at `pointer`. */

@@ -1,5 +1,6 @@
 /** The forms in which objects leave: as stored, as metadata only, as table rows; in JSON, protobuf or YAML. */
 import { StatusError } from '../../kernel/status.ts';
+import type { Entry, Run } from '../../store/types.ts';
 import type { Core } from '../core.ts';
 import type { Gvk } from '../objects.ts';
 import type { Resource } from '../routing/index.ts';
@@ -38,6 +39,10 @@ export interface Projection {
   next(source: Source): Uint8Array;
   /** One list item. May be a view. */
   item(source: Source): Uint8Array;
+  /** Items many at once, heads or separators included. Only where records are served as they are stored. */
+  items?(entries: readonly Entry[], from: number, lead: Uint8Array): Run | undefined;
+  /** Length of an item, told without making it. */
+  itemLength?(entry: Entry): number;
   /** `itemsLength`: bytes of all items with their heads; only protobuf needs it. */
   list(meta: ListMeta, itemsLength: number): ListFrame;
 }
@@ -65,7 +70,7 @@ function protobufListFrame(gvk: Gvk, meta: ListMeta, itemsLength: number): ListF
 /** What precedes an item of `length` bytes in a protobuf list: `items` is field 2 of every list. */
 export const protobufItemHead = (length: number): Uint8Array => fieldHead(2, length);
 
-function plainJson(resource: Resource): Projection {
+function plainJson(core: Core, resource: Resource): Projection {
   const one = (source: Source): Uint8Array => source.json();
   return {
     key: 'json',
@@ -74,11 +79,12 @@ function plainJson(resource: Resource): Projection {
     one,
     next: one,
     item: (source) => source.json(true),
+    ...(!resource.definition.view && { items: (entries, from, lead) => core.store.jsonItems(entries, from, lead) }),
     list: (meta) => jsonListFrame({ apiVersion: resource.gvk.apiVersion, kind: resource.listKind }, meta),
   };
 }
 
-function plainProtobuf(resource: Resource): Projection {
+function plainProtobuf(core: Core, resource: Resource): Projection {
   const one = (source: Source): Uint8Array => envelope(source.gvk, source.record());
   return {
     key: 'protobuf',
@@ -87,6 +93,10 @@ function plainProtobuf(resource: Resource): Projection {
     one,
     next: one,
     item: (source) => source.record(),
+    ...(!resource.definition.view && {
+      items: (entries, from, lead) => core.store.recordItems(entries, from, lead),
+      itemLength: (entry) => core.store.length(entry),
+    }),
     list: (meta, itemsLength) =>
       protobufListFrame({ apiVersion: resource.gvk.apiVersion, kind: resource.listKind }, meta, itemsLength),
   };
@@ -158,7 +168,7 @@ const isStatus = (source: Source): boolean => source.message === 'meta/v1.Status
 /** The projection that `output` asks for. YAML is made from JSON by the writer. */
 export function projectionFor(core: Core, resource: Resource, output: Output, query: URLSearchParams): Projection {
   const convert = output.convert;
-  if (!convert) return output.media === 'protobuf' ? plainProtobuf(resource) : plainJson(resource);
+  if (!convert) return output.media === 'protobuf' ? plainProtobuf(core, resource) : plainJson(core, resource);
   if (convert.kind === 'Table') return table(core, resource, convert.apiVersion, parseIncludeObject(query));
   return output.media === 'protobuf' ? partialProtobuf(convert.apiVersion) : partialJson(core, convert.apiVersion);
 }

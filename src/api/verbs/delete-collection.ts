@@ -1,8 +1,7 @@
 import { isReason } from '../../kernel/status.ts';
-import type { Entry } from '../../store/types.ts';
 import type { Call, Core } from '../core.ts';
 import { checkDeleteOptions, type DeleteOptions, deleteObject } from './delete.ts';
-import { listEntries } from './list.ts';
+import { type EntryList, listEntries } from './list.ts';
 import type { ListOptions } from './options.ts';
 
 /** Deletions under way at once: enough to fill a commit batch. */
@@ -14,7 +13,7 @@ export async function deleteCollection(
   call: Call,
   selection: ListOptions,
   options: DeleteOptions,
-  answer: (entries: readonly Entry[], resourceVersion: string) => Promise<void> | void,
+  answer: (page: EntryList) => Promise<void> | void,
 ): Promise<void> {
   checkDeleteOptions(options);
   using list = await listEntries(core, call, selection);
@@ -29,5 +28,6 @@ export async function deleteCollection(
     }
   };
   await Promise.all(Array.from({ length: Math.min(parallel, list.entries.length) }, worker));
-  await answer(list.entries, list.meta.resourceVersion);
+  const { entries, meta } = list;
+  await answer({ entries, meta: { resourceVersion: meta.resourceVersion }, [Symbol.dispose]: () => {} });
 }

@@ -7,7 +7,7 @@ import { type DeleteOptions, deletionStatus, deleteObject } from '../delete.ts';
 import { deleteCollection } from '../delete-collection.ts';
 import { optionalBoolean, optionalInteger, parseListOptions } from '../options.ts';
 import { offerOf, outcomeSource, outputOf, plainOffer, readBody } from './common.ts';
-import { sendList } from './send-list.ts';
+import { piecesOf, sendPieces } from './send-list.ts';
 
 /** DeleteOptions from the body, else from the query. */
 async function readDeleteOptions(core: Core, exchange: Exchange): Promise<DeleteOptions> {
@@ -65,7 +65,8 @@ export async function serveDeleteCollection(core: Core, exchange: Exchange, call
   const selection = parseListOptions(exchange.query);
   if (selection.watch) throw apiError.methodNotAllowed();
   const options = await readDeleteOptions(core, exchange);
-  await deleteCollection(core, call, selection, options, (entries, resourceVersion) =>
-    sendList(core, exchange, { resource: call.resource, entries, meta: { resourceVersion } }, output),
-  );
+  await deleteCollection(core, call, selection, options, async (page) => {
+    using pieces = await piecesOf(core, exchange, call.resource, page, output);
+    await sendPieces(core, exchange, pieces, output);
+  });
 }

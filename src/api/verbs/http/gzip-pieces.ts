@@ -7,13 +7,41 @@ import type { ListPieces } from './list-pieces.ts';
 const gzipLevel = 1;
 const pieceBytes = 64 << 10;
 
-export class GzipPieces implements ListPieces {
+/** `plain`, compressed when it has more than one piece (about upstream's threshold). */
+export async function compressed(plain: ListPieces): Promise<ListPieces> {
+  const first = await copyOfNext(plain);
+  return plain.done ? new OnePiece(plain, first) : new GzipPieces(plain, first);
+}
+
+class OnePiece implements ListPieces {
+  readonly #plain: ListPieces;
+  readonly #piece: Uint8Array;
+  readonly isGzip = false;
+  done = false;
+
+  constructor(plain: ListPieces, piece: Uint8Array) {
+    this.#plain = plain;
+    this.#piece = piece;
+  }
+
+  next(): Uint8Array {
+    this.done = true;
+    return this.#piece;
+  }
+
+  [Symbol.dispose](): void {
+    this.#plain[Symbol.dispose]();
+  }
+}
+
+class GzipPieces implements ListPieces {
   readonly #plain: ListPieces;
   readonly #gzip: Gzip = createGzip({ level: gzipLevel });
-  /** The first piece, when it had to be made to know how long the list is. */
+  /** Was made to know how long the list is. */
   #first: Uint8Array | undefined;
   #out: Uint8Array[] = [];
   #outBytes = 0;
+  readonly isGzip = true;
   done = false;
 
   constructor(plain: ListPieces, first: Uint8Array) {
@@ -27,7 +55,7 @@ export class GzipPieces implements ListPieces {
 
   async next(): Promise<Uint8Array> {
     while (this.#outBytes < pieceBytes && !this.done) {
-      await this.#feed(this.#first ?? (await this.#copyOfNext()));
+      await this.#feed(this.#first ?? (await copyOfNext(this.#plain)));
       this.#first = undefined;
       if (this.#plain.done) await this.#finish();
     }
@@ -42,11 +70,6 @@ export class GzipPieces implements ListPieces {
     this.#plain[Symbol.dispose]();
   }
 
-  async #copyOfNext(): Promise<Uint8Array> {
-    const made = this.#plain.next();
-    return made instanceof Promise ? await made : made.slice();
-  }
-
   #feed(bytes: Uint8Array): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#gzip.write(bytes, (error) => (error ? reject(error) : resolve()));
@@ -59,4 +82,9 @@ export class GzipPieces implements ListPieces {
     await ended;
     this.done = true;
   }
+}
+
+async function copyOfNext(pieces: ListPieces): Promise<Uint8Array> {
+  const made = pieces.next();
+  return made instanceof Promise ? await made : made.slice();
 }

@@ -1,84 +1,100 @@
-/** Writes lists item by item, in slices. */
-import type { Entry } from '../../../store/types.ts';
+/** Answers with lists: small ones whole, large ones in pieces as the client takes them. */
 import type { Core } from '../../core.ts';
 import type { Exchange } from '../../exchange.ts';
 import {
   checkShape,
+  concat,
   contentTypeOf,
-  entrySource,
   fromUtf8,
-  type ListMeta,
   type Output,
   prettyJson,
-  type Projection,
   projectionFor,
-  protobufItemHead,
-  varintLength,
   yamlText,
 } from '../../negotiation/index.ts';
 import type { Resource } from '../../routing/index.ts';
+import type { EntryList } from '../list.ts';
 import { breathe } from '../slices.ts';
-import { ListWriter } from './list-writer.ts';
+import { compressed } from './gzip-pieces.ts';
+import { type ListPieces, openPieces } from './list-pieces.ts';
 
-interface Page {
-  resource: Resource;
-  entries: readonly Entry[];
-  meta: ListMeta;
-}
+/** YAML and indented JSON are made from the whole text. */
+const isText = ({ media, pretty }: Output): boolean => media === 'yaml' || pretty;
 
-/** Answers with a page. */
-export async function sendList(core: Core, exchange: Exchange, page: Page, output: Output): Promise<void> {
-  checkShape(page.resource, output, 'list');
-  const projection = projectionFor(core, page.resource, output, exchange.query);
-  const writer = new ListWriter(exchange, contentTypeOf[output.media]);
-  const whole = output.media === 'yaml' || output.pretty;
-  try {
-    await writeItems(core, exchange, page, projection, writer, whole);
-    if (exchange.response.closed) return;
-    if (!whole) return await writer.end();
-    const text = fromUtf8(writer.bytes);
-    const body = output.media === 'yaml' ? await yamlText(text) : prettyJson(text.trimEnd());
-    exchange.send(200, contentTypeOf[output.media], body);
-  } finally {
-    writer.release();
-  }
-}
+/** Whether a large list goes out compressed. */
+export const compresses = (exchange: Exchange, output: Output): boolean => exchange.acceptsGzip && !isText(output);
 
-/** `whole`: the text is needed in one piece. */
-async function writeItems(
+/** `page` in the form that was negotiated. Disposed with what is returned. Throws NotAcceptable. */
+export async function piecesOf(
   core: Core,
   exchange: Exchange,
-  page: Page,
-  projection: Projection,
-  writer: ListWriter,
-  whole: boolean,
-): Promise<void> {
-  const { resource, entries, meta } = page;
-  const isProtobuf = projection.media === 'protobuf';
-  const itemsLength = isProtobuf ? await measure(core, page, projection) : 0;
-  const frame = projection.list(meta, itemsLength);
-  const slice = breathe(core.clock);
-  writer.add(frame.head);
-  for (let index = 0; index < entries.length; index++) {
-    if (exchange.response.closed) return;
-    const item = projection.item(entrySource(core, resource, entries[index]!));
-    if (isProtobuf) writer.add(protobufItemHead(item.length));
-    else if (index > 0) writer.add(frame.separator);
-    writer.add(item);
-    if (writer.full && !whole) await writer.flush();
-    if (slice.due()) await slice.rest();
-  }
-  writer.add(frame.tail);
+  resource: Resource,
+  page: EntryList,
+  output: Output,
+): Promise<ListPieces> {
+  checkShape(resource, output, 'list');
+  const projection = projectionFor(core, resource, output, exchange.query);
+  const pieces = await openPieces(core, resource, page, projection);
+  return compresses(exchange, output) ? compressed(pieces) : pieces;
 }
 
-/** Total length of the items: the head of a protobuf list needs it. */
-async function measure(core: Core, { resource, entries }: Page, projection: Projection): Promise<number> {
-  const slice = breathe(core.clock);
-  let total = 0;
-  for (const entry of entries) {
-    const { length } = projection.item(entrySource(core, resource, entry));
-    total += 1 + varintLength(length) + length;
-    if (slice.due()) await slice.rest();
+/** Answers with a list. */
+export async function sendPieces(core: Core, exchange: Exchange, pieces: ListPieces, output: Output): Promise<void> {
+  if (isText(output)) return sendText(core, exchange, pieces, output);
+  const made = pieces.next();
+  const first = made instanceof Promise ? await made : made;
+  const contentType = contentTypeOf[output.media];
+  const encoding = pieces.isGzip ? gzip : [];
+  if (pieces.done) {
+    exchange.send(200, contentType, first, encoding);
+    return;
   }
-  return total;
+  exchange.begin(contentType, encoding);
+  await stream(core, exchange, pieces, first);
+}
+
+async function stream(core: Core, exchange: Exchange, pieces: ListPieces, first: Uint8Array): Promise<void> {
+  const { response } = exchange;
+  const drained = drains(exchange);
+  const slice = breathe(core.clock);
+  let taken = response.write(first);
+  while (!pieces.done) {
+    if (!taken) await drained();
+    if (slice.over()) await slice.rest();
+    if (response.closed) return;
+    const made = pieces.next();
+    taken = response.write(made instanceof Promise ? await made : made);
+  }
+  response.end();
+}
+
+async function sendText(core: Core, exchange: Exchange, pieces: ListPieces, output: Output): Promise<void> {
+  const slice = breathe(core.clock);
+  const all: Uint8Array[] = [];
+  while (!pieces.done) {
+    const made = pieces.next();
+    all.push(made instanceof Promise ? await made : made.slice());
+    if (slice.over()) await slice.rest();
+    if (exchange.response.closed) return;
+  }
+  const text = fromUtf8(concat(all));
+  const body = output.media === 'yaml' ? await yamlText(text) : prettyJson(text.trimEnd());
+  exchange.send(200, contentTypeOf[output.media], body);
+}
+
+const gzip = [
+  ['Content-Encoding', 'gzip'],
+  ['Vary', 'Accept-Encoding'],
+] as const;
+
+/** A function that resolves at the next drain, or when the client has gone. */
+function drains(exchange: Exchange): () => Promise<void> {
+  let wake: () => void = () => {};
+  exchange.response.onDrain(() => wake());
+  exchange.response.onClosed(() => wake());
+  return () =>
+    exchange.response.closed
+      ? Promise.resolve()
+      : new Promise((resolve) => {
+          wake = resolve;
+        });
 }

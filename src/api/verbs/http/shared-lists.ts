@@ -1,7 +1,8 @@
 /**
- * One encoding for clients that read the same list at the same time, as all of them do after a restart. The first reader
- * is served alone; from the second on the pieces are kept until the last of them is done.
+ * One encoding for clients that read the same list at about the same time, as all of them do after a restart. The first
+ * is served alone; when another comes, pieces are kept until nobody has read the list for a moment.
  */
+import type { Clock } from '../../../kernel/clock.ts';
 import type { ListPieces } from './list-pieces.ts';
 
 /** What a reader opens: pieces, and how many bytes they will have, roughly. */
@@ -10,42 +11,52 @@ export interface OpenedList {
   bytes: number;
 }
 
+/** Pieces that are kept, all lists together. */
 const keptBytesLimit = 4 << 20;
+/** Keys that are remembered. */
+const seenLimit = 64;
+const lingerMs = 250;
 
 export class SharedLists {
-  /** Lists that one client reads. */
-  readonly #single = new Set<string>();
+  readonly #clock: Clock;
+  /** Lists that were read a moment ago, or still are. */
+  #seen = new Set<string>();
+  #isForgetting = false;
   readonly #shared = new Map<string, SharedList>();
   #keptBytes = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
 
   /** Pieces of the list that `key` names. Equal keys mean equal bytes. */
   async open(key: string, make: () => Promise<OpenedList>): Promise<ListPieces> {
     const known = this.#shared.get(key);
     if (known) return known.reader();
-    if (!this.#single.has(key)) return this.#openSingle(key, make);
+    const isFirst = !this.#seen.has(key);
+    this.#remember(key);
     const { pieces, bytes } = await make();
+    if (isFirst || this.#keptBytes + bytes > keptBytesLimit) return pieces;
     const meanwhile = this.#shared.get(key);
-    if (meanwhile) {
-      pieces[Symbol.dispose]();
-      return meanwhile.reader();
-    }
-    return this.#keptBytes + bytes > keptBytesLimit ? pieces : this.#share(key, pieces, bytes).reader();
+    if (!meanwhile) return this.#share(key, pieces, bytes).reader();
+    pieces[Symbol.dispose]();
+    return meanwhile.reader();
   }
 
-  async #openSingle(key: string, make: () => Promise<OpenedList>): Promise<ListPieces> {
-    this.#single.add(key);
-    try {
-      const { pieces } = await make();
-      return closing(pieces, () => this.#single.delete(key));
-    } catch (error) {
-      this.#single.delete(key);
-      throw error;
-    }
+  /** Everything is forgotten together, so that reading costs no timer each time. */
+  #remember(key: string): void {
+    if (this.#seen.size < seenLimit) this.#seen.add(key);
+    if (this.#isForgetting) return;
+    this.#isForgetting = true;
+    this.#clock.after(lingerMs, () => {
+      this.#isForgetting = false;
+      this.#seen = new Set();
+    });
   }
 
   #share(key: string, pieces: ListPieces, bytes: number): SharedList {
     this.#keptBytes += bytes;
-    const shared = new SharedList(pieces, () => {
+    const shared = new SharedList(pieces, this.#clock, () => {
       this.#shared.delete(key);
       this.#keptBytes -= bytes;
     });
@@ -54,44 +65,36 @@ export class SharedLists {
   }
 }
 
-/** `pieces`, with something to do when they are disposed. */
-function closing(pieces: ListPieces, onClosed: () => void): ListPieces {
-  return {
-    get done() {
-      return pieces.done;
-    },
-    next: () => pieces.next(),
-    [Symbol.dispose]() {
-      pieces[Symbol.dispose]();
-      onClosed();
-    },
-  };
-}
-
 class SharedList {
   readonly #source: ListPieces;
+  readonly #clock: Clock;
   readonly #onUnused: () => void;
   readonly #pieces: Uint8Array[] = [];
   #making: Promise<void> | undefined;
   #readers = 0;
+  #reads = 0;
 
-  constructor(source: ListPieces, onUnused: () => void) {
+  constructor(source: ListPieces, clock: Clock, onUnused: () => void) {
     this.#source = source;
+    this.#clock = clock;
     this.#onUnused = onUnused;
+    this.#lookLater();
   }
 
   reader(): ListPieces {
     this.#readers++;
+    this.#reads++;
     let index = 0;
     let isOpen = true;
     const isDone = (): boolean => this.#source.done && !this.#making && index === this.#pieces.length;
     return {
+      isGzip: this.#source.isGzip,
       get done() {
         return isDone();
       },
       next: () => this.#piece(index++),
       [Symbol.dispose]: () => {
-        if (isOpen && --this.#readers === 0) this.#end();
+        if (isOpen) this.#readers--;
         isOpen = false;
       },
     };
@@ -116,8 +119,13 @@ class SharedList {
     return piece;
   }
 
-  #end(): void {
-    this.#onUnused();
-    this.#source[Symbol.dispose]();
+  /** Ends when nobody reads and nobody has begun to since the last look. */
+  #lookLater(): void {
+    const reads = this.#reads;
+    this.#clock.after(lingerMs, () => {
+      if (this.#readers > 0 || this.#reads > reads) return this.#lookLater();
+      this.#onUnused();
+      this.#source[Symbol.dispose]();
+    });
   }
 }
