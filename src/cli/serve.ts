@@ -12,11 +12,12 @@ import { type ApiServer, createApiServer, forbidden, generateName, requireAccess
 import { OpenApi } from '../api/openapi/index.ts';
 import { accessReviews } from '../api/reviews/index.ts';
 import { type Config, type DataPaths, type Derived, dataPaths, derive } from '../config/index.ts';
-import { controllerUser, namespacedResources, startControllers } from '../controllers/index.ts';
+import { controllerUser, namespacedResources, startControllers, storeOwnership } from '../controllers/index.ts';
 import { bootstrap } from '../host/bootstrap/index.ts';
 import { ensurePki, type Pki, writeKubeconfigs } from '../host/pki/index.ts';
 import { Lifecycle, type Logger, systemClock } from '../kernel/index.ts';
 import { definitions } from '../resources/index.ts';
+import type { Store } from '../store/types.ts';
 import { createAuthentication } from './authentication.ts';
 import { metricsPath } from './metrics.ts';
 import { type OpenedStore, openConfiguredBackend, openConfiguredStore } from './open-store.ts';
@@ -95,7 +96,7 @@ async function startAll(
   });
   await lifecycle.start(
     'controllers',
-    () => openControllers(config, derived, pki, api.server, log),
+    () => openControllers(config, derived, pki, opened.store, api.server, log),
     (controllers) => controllers.stop(),
   );
   readiness.bootstrapped = true;
@@ -210,6 +211,7 @@ function openControllers(
   config: Config,
   derived: Derived,
   pki: Pki,
+  store: Store,
   server: ApiServer,
   log: Logger,
 ): { stop(): Promise<void> } {
@@ -225,5 +227,6 @@ function openControllers(
       servicePort: 443,
       endpoint: () => ({ ip: derived.advertiseAddress, port: config.apiServer.port }),
     },
+    garbageCollector: { ownership: storeOwnership(store, () => definitions) },
   });
 }

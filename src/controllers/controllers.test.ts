@@ -13,7 +13,7 @@ import type {
   ServiceCIDR,
 } from '../schema/generated/index.ts';
 import type { KubeObject } from '../schema/object.ts';
-import { type ControllersOptions, controllerUser, startControllers } from './index.ts';
+import { type ControllersOptions, controllerUser, type Ownership, startControllers } from './index.ts';
 import { FakeCluster } from './testing.ts';
 
 const core = (resource: string) => ({ group: '', version: 'v1', resource });
@@ -51,9 +51,18 @@ function fixture(): Running {
       servicePort: 443,
       endpoint: () => endpoint,
     },
+    garbageCollector: { ownership: nobodyOwns },
   };
   return { cluster, admin: cluster.clientFor('admin'), endpoint, ca, start: () => startControllers(options) };
 }
+
+/** What owners there are is tested with the real store. */
+const nobodyOwns: Ownership = {
+  dependentsOf: () => [],
+  kindOf: () => undefined,
+  peek: () => undefined,
+  follow: () => ({ stop() {}, relist() {} }),
+};
 
 const named = (name: string, more: object = {}): KubeObject => ({ metadata: { name, ...more } });
 

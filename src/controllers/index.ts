@@ -1,6 +1,7 @@
 /** Controllers: each watches, plans and writes as a user of its own. */
 import type { UserInfo } from '../resources/define.ts';
 import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
+import { type GarbageCollectorOptions, garbageCollector } from './garbage-collector/index.ts';
 import { type KubernetesServiceOptions, kubernetesServiceController } from './kubernetes-service.ts';
 import { type NamespaceOptions, namespaceController } from './namespace/index.ts';
 import { type RootCaOptions, rootCaController } from './root-ca.ts';
@@ -9,6 +10,7 @@ import { serviceCidrController } from './service-cidr.ts';
 import { serviceAccountController } from './service-account.ts';
 import { storageProtectionControllers } from './storage-protection.ts';
 
+export { type GarbageCollectorOptions, type Ownership, storeOwnership } from './garbage-collector/index.ts';
 export type { KubernetesServiceOptions } from './kubernetes-service.ts';
 export { type NamespacedResource, namespacedResources } from './namespace/index.ts';
 export type { Controller, ControllerEnv } from './runtime/index.ts';
@@ -17,6 +19,7 @@ export interface ControllersOptions extends ControllerEnv {
   namespace: NamespaceOptions;
   rootCa: RootCaOptions;
   kubernetesService: KubernetesServiceOptions;
+  garbageCollector: GarbageCollectorOptions;
 }
 
 /** Starts all controllers. They wait for nothing and catch up by themselves when the API answers. */
@@ -31,6 +34,7 @@ export function startControllers(options: ControllersOptions): { stop(): Promise
     clusterRoleAggregationController(env('cluster-role-aggregation')),
     ...storageProtectionControllers(env),
     serviceCidrController(env('service-cidr')),
+    garbageCollector(env('garbage-collector'), options.garbageCollector),
   ];
   return {
     async stop() {

@@ -8,8 +8,13 @@ export interface ProtobufPath {
   readonly type: 'string' | 'bool' | 'int';
 }
 
-/** `metadata.ownerReferences.uid`, the same in every kind. */
+// These are the same in every kind.
+/** `metadata.uid` */
+export const uidPath: ProtobufPath = { tags: [1, 5], type: 'string' };
+/** `metadata.ownerReferences.uid` */
 export const ownerUidPath: ProtobufPath = { tags: [1, 13, 4], type: 'string' };
+/** `metadata.finalizers` */
+export const finalizersPath: ProtobufPath = { tags: [1, 14], type: 'string' };
 
 /** Compiles `spec.nodeName`. A path may lead through lists; it ends in a string, a bool or a whole number. */
 export function compilePath(schema: Pick<Schema, 'message'>, message: MessageName, path: string): ProtobufPath {

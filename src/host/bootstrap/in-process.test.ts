@@ -7,7 +7,7 @@ import { type ApiServer, createApiServer, storedKinds } from '../../api/index.ts
 import { accessReviews } from '../../api/reviews/index.ts';
 import type { Client } from '../../client/types.ts';
 import { defaultBudget } from '../../config/index.ts';
-import { controllerUser, namespacedResources, startControllers } from '../../controllers/index.ts';
+import { controllerUser, namespacedResources, startControllers, storeOwnership } from '../../controllers/index.ts';
 import { isReason, silentLogger, type StatusError, systemClock } from '../../kernel/index.ts';
 import { definitions } from '../../resources/index.ts';
 import type {
@@ -80,6 +80,7 @@ before(async () => {
       servicePort: 443,
       endpoint: () => ({ ip: '192.168.1.7', port: 6443 }),
     },
+    garbageCollector: { ownership: storeOwnership(store, () => definitions) },
   });
 });
 
