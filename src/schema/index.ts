@@ -66,3 +66,4 @@ export {
   TimeError,
   timeToMs,
 } from './values/time.ts';
+export { zeroScalar } from './values/zero.ts';

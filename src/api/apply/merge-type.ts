@@ -1,5 +1,12 @@
 /** How values merge under server-side apply, read from the schema model. Custom resources will bring types of their own. */
-import { type FieldModel, type MessageModel, type MessageName, schema, type TypeModel } from '../../schema/index.ts';
+import {
+  type FieldModel,
+  type MessageModel,
+  type MessageName,
+  schema,
+  type TypeModel,
+  zeroScalar,
+} from '../../schema/index.ts';
 
 export type MergeType = ScalarType | ListType | StructType | MapType | AnyType;
 
@@ -199,15 +206,6 @@ function zeroMessage(message: MessageName): Record<string, unknown> {
 
 function zeroOf(field: FieldModel): unknown {
   switch (field.type.kind) {
-    case 'string':
-      return '';
-    case 'bool':
-      return false;
-    case 'int32':
-    case 'int64':
-    case 'uint32':
-    case 'uint64':
-    case 'double':
     case 'intOrString':
       return 0;
     case 'quantity':
@@ -217,6 +215,6 @@ function zeroOf(field: FieldModel): unknown {
     case 'message':
       return zeroMessage(field.type.message);
     default:
-      return null;
+      return zeroScalar(field.type.kind) ?? null;
   }
 }

@@ -1,5 +1,5 @@
 /** Definitions of OpenAPI documents, made from the schema model. */
-import { type FieldModel, type MessageName, schema, type TypeModel } from '../../schema/index.ts';
+import { type FieldModel, type MessageName, schema, type TypeModel, zeroScalar } from '../../schema/index.ts';
 import { descriptionOf } from './descriptions.ts';
 import { definitionName, patchName, scalarNames } from './schema-names.ts';
 
@@ -133,20 +133,7 @@ function defaultOf(field: FieldModel): unknown {
   if (field.default !== undefined) return field.default;
   if (field.type.kind === 'message') return field.pointer || field.omitZero ? undefined : {};
   if (field.pointer || field.omitEmpty) return undefined;
-  switch (field.type.kind) {
-    case 'string':
-      return '';
-    case 'bool':
-      return false;
-    case 'int32':
-    case 'int64':
-    case 'uint32':
-    case 'uint64':
-    case 'double':
-      return 0;
-    default:
-      return undefined;
-  }
+  return zeroScalar(field.type.kind);
 }
 
 function extensionsOf(field: FieldModel): SchemaObject {
