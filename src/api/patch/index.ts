@@ -1,4 +1,5 @@
 export { cannotApply, strictDecodingText, undecodablePatch, unknownServerError } from './errors.ts';
+export { conversionText, leftOfPatch } from './go-conversion.ts';
 export { goJson, goPrint, goPrint as printPatch, goSyntax, goType } from './go-values.ts';
 export { deepEqual, isEmptyMap, isMap, type JsonMap, own, setOwn } from './json.ts';
 export { jsonPatch, jsonPatchProblems } from './json-patch.ts';

@@ -14,6 +14,8 @@ import {
   strategicMergePatch,
   strictDecodingText,
   undecodablePatch,
+  conversionText,
+  leftOfPatch,
 } from '../patch/index.ts';
 import { fromUtf8, goJson, parseYaml, unregistered, utf8, yamlErrors } from '../negotiation/index.ts';
 import type { Outcome } from './commit.ts';
@@ -94,19 +96,19 @@ function patched(
   current: KubeObject,
 ): KubeObject {
   const before = target.read(current)!;
-  const { object, problems, shown } = merge(patch, target, before);
-  const result = decode(core, call, options, target, object, problems, shown);
+  const { object, problems, shown, told } = merge(patch, target, before);
+  const result = decode(core, call, options, target, object, problems, shown, told);
   const next = target.write(current, result);
   finishNext(call, next);
   return target.track(next, current, result, managerName(options, call.userAgent));
 }
 
-/** `shown`: the text that upstream puts into messages about what came out. */
+/** `shown`: the text that upstream puts into messages about what came out; `told`: how it words a decoder's error. */
 function merge(
   patch: Patch,
   target: PatchTarget,
   before: KubeObject,
-): { object: unknown; problems: readonly string[]; shown: () => string } {
+): { object: unknown; problems: readonly string[]; shown: () => string; told?: (text: string) => string } {
   switch (patch.type) {
     case 'application/json-patch+json': {
       const object = jsonPatch(before, patch.body);
@@ -119,7 +121,12 @@ function merge(
     }
     default: {
       const object = strategicMergePatch(target.message, before, patch.body);
-      return { object, problems: patch.problems, shown: () => printPatch(patch.body) };
+      return {
+        object,
+        problems: patch.problems,
+        shown: () => printPatch(leftOfPatch(patch.body)),
+        told: conversionText,
+      };
     }
   }
 }
@@ -141,6 +148,7 @@ function decode(
   object: unknown,
   ownProblems: readonly string[],
   shown: () => string,
+  told: (text: string) => string = (text) => text,
 ): KubeObject {
   const json = utf8(JSON.stringify(object));
   try {
@@ -150,7 +158,7 @@ function decode(
     checkKind(decoded, target.gvk, shown);
     return decodeObject(core.codec, target.message, decoded.bytes, target.gvk);
   } catch (error) {
-    if (error instanceof CodecError) throw undecodablePatch(shown(), error.message);
+    if (error instanceof CodecError) throw undecodablePatch(shown(), told(error.message));
     throw error;
   }
 }
