@@ -141,6 +141,7 @@ export class WatchHub {
   #subscribe(kind: StoredKind, channel: Channel): void {
     channel.subscription = this.#core.store.subscribe(kind, this.#core.store.revision, {
       event: (event) => this.#enqueue(event),
+      progress: () => this.#begin(),
       closed: () => {
         for (const watcher of [...channel.all()]) watcher.finish();
       },
@@ -167,7 +168,11 @@ export class WatchHub {
     const shared = new SharedEvent(this.#core, event);
     shared.retain();
     this.#queue.push(shared);
-    this.#schedule();
+  }
+
+  /** A batch is published: its first slice goes out in the same turn, the rest, or what comes meanwhile, in turns of its own. */
+  #begin(): void {
+    if (this.#queue.length > 0 && !this.#scheduled) this.#slice();
   }
 
   #schedule(): void {
