@@ -6,10 +6,15 @@ const longRunningVerbs = new Set(['watch', 'proxy']);
 const longRunningSubresources = new Set(['attach', 'exec', 'proxy', 'log', 'portforward']);
 const readVerbs = new Set(['get', 'list', 'watch', 'head', 'options']);
 const exemptGroup = 'system:masters';
+const probePaths = new Set(['/healthz', '/livez', '/readyz']);
 
 /** Streams do not count: they have limits of their own. */
 export const isLongRunning = (info: RequestInfo): boolean =>
   longRunningVerbs.has(info.verb) || (info.isResource && longRunningSubresources.has(info.subresource));
+
+/** As upstream's flow schema `probes`: who may say no more than how the server does is never sent away. */
+const isProbe = (info: RequestInfo, groups: readonly string[]): boolean =>
+  !info.isResource && groups.includes('system:unauthenticated') && probePaths.has(info.path);
 
 export class InFlight {
   readonly #limits: { reads: number; writes: number };
@@ -22,7 +27,7 @@ export class InFlight {
 
   /** Call the result when the request is done; undefined = no room. */
   enter(info: RequestInfo, groups: readonly string[]): (() => void) | undefined {
-    if (isLongRunning(info)) return () => {};
+    if (isLongRunning(info) || isProbe(info, groups)) return () => {};
     const exempt = groups.includes(exemptGroup);
     if (readVerbs.has(info.verb)) {
       if (!exempt && this.#reads >= this.#limits.reads) return undefined;

@@ -20,6 +20,7 @@ import { definitions } from '../resources/index.ts';
 import type { Store } from '../store/types.ts';
 import { createAuthentication } from './authentication.ts';
 import { metricsPath } from './metrics.ts';
+import { inTurn } from './in-turn.ts';
 import { type OpenedStore, openConfiguredBackend, openConfiguredStore } from './open-store.ts';
 import type { Settings } from './options.ts';
 
@@ -83,7 +84,7 @@ async function startAll(
     (front) => front.close(closeGraceMs),
   );
   await bootstrap({
-    client: api.server.client(controllerUser('apiserver')),
+    client: inTurn(api.server.client(controllerUser('apiserver')), Math.ceil(budget.pendingWrites / 2)),
     clock,
     log: log.child('bootstrap'),
     authentication: {
@@ -188,6 +189,7 @@ async function openFront(
   log: Logger,
 ): Promise<{ close(graceMs: number): Promise<void> }> {
   const { certFile, keyFile } = pki.listener;
+  const { inFlightReads, inFlightWrites, watches, requestBodyBytes } = profile.budget;
   const server = await createHttpServer({
     host: '0.0.0.0',
     port: config.apiServer.port,
@@ -195,7 +197,9 @@ async function openFront(
     keyFile,
     clientCaFile: pki.bundle('listener-client-ca.crt').file,
     handler,
-    bodyLimitBytes: profile.budget.requestBodyBytes,
+    bodyLimitBytes: requestBodyBytes,
+    // A watch has its connection to itself; of the others most are idle.
+    connectionLimit: watches + 4 * (inFlightReads + inFlightWrites),
     headerLimitBytes,
     writeBufferLimitBytes,
     idleTimeoutMs,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { ClientRequest } from 'node:http';
 import { Agent, request } from 'node:https';
 import { parse } from 'yaml';
 
@@ -19,6 +20,8 @@ export interface Ask {
 
 export interface HttpClient {
   (ask: Ask): Promise<Answer>;
+  /** Begins a request on a connection of its own: for streams, and for bodies that come slowly. */
+  open(ask: Omit<Ask, 'body'>): ClientRequest;
   close(): void;
 }
 
@@ -31,14 +34,14 @@ export function httpClient(kubeconfigPath: string, token?: string): HttpClient {
   const decode = (text: string): Buffer => Buffer.from(text, 'base64');
   const { cluster } = config.clusters[0];
   const { user } = config.users[0];
-  const agent = new Agent({
-    keepAlive: true,
+  const credentials = {
     ca: decode(cluster['certificate-authority-data']),
     ...(token === undefined && { cert: decode(user['client-certificate-data']), key: decode(user['client-key-data']) }),
-  });
+  };
+  const agent = new Agent({ keepAlive: true, maxSockets: 64, ...credentials });
+  const authorization: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
   const send = ({ method = 'GET', path, headers = {}, body }: Ask): Promise<Answer> =>
     new Promise((resolve, reject) => {
-      const authorization = token ? { authorization: `Bearer ${token}` } : {};
       const outgoing = request(
         new URL(path, cluster.server),
         { method, agent, headers: { ...authorization, ...headers } },
@@ -61,5 +64,9 @@ export function httpClient(kubeconfigPath: string, token?: string): HttpClient {
       outgoing.on('error', reject);
       outgoing.end(body);
     });
-  return Object.assign(send, { close: () => agent.destroy() });
+  const open = ({ method = 'GET', path, headers = {} }: Omit<Ask, 'body'>): ClientRequest => {
+    const options = { method, agent: false, ...credentials, headers: { ...authorization, ...headers } } as const;
+    return request(new URL(path, cluster.server), options).on('error', () => {});
+  };
+  return Object.assign(send, { open, close: () => agent.destroy() });
 }
