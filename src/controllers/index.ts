@@ -1,6 +1,7 @@
 /** Controllers: each watches, plans and writes as a user of its own. */
 import type { UserInfo } from '../resources/define.ts';
 import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
+import { eventExpiry } from './event-expiry.ts';
 import { type GarbageCollectorOptions, garbageCollector } from './garbage-collector/index.ts';
 import { type KubernetesServiceOptions, kubernetesServiceController } from './kubernetes-service.ts';
 import { type NamespaceOptions, namespaceController } from './namespace/index.ts';
@@ -34,6 +35,7 @@ export function startControllers(options: ControllersOptions): { stop(): Promise
     clusterRoleAggregationController(env('cluster-role-aggregation')),
     ...storageProtectionControllers(env),
     serviceCidrController(env('service-cidr')),
+    eventExpiry(env('event-expiry')),
     garbageCollector(env('garbage-collector'), options.garbageCollector),
   ];
   return {
