@@ -2,8 +2,8 @@
 import { firstInvalid } from '../shared/utf8';
 import { mapLink } from './mapsort';
 import { leaf } from './scalars';
-import { allocate, fail, Problem } from './state';
-import { number, readLength, readTag, readVarint, skipField, tag, wireOf } from './wire';
+import { allocate, fail, failure, Problem } from './state';
+import { nextField, number, readLength, readTag, readVarint, skipField, tag, wireOf } from './wire';
 
 export let entryKey: usize = 0;
 export let entryKeyLength: u32 = 0;
@@ -66,19 +66,10 @@ export function entriesLinked(): u32 {
 /** Links (as of a JSON map, parse.ts) of all entries from the first tag at `p` on, newest first; 0 on failure. */
 export function linkEntries(p: usize, end: usize, kind: u32, ofLists: bool): u32 {
   let last: u32 = 0;
-  let wanted: u64 = 0;
   linked = 0;
-  while (p < end) {
-    p = readTag(p, end);
-    if (!p) return 0;
-    if (!wanted) wanted = tag;
-    if (tag != wanted) {
-      p = skipField(p, end, <u32>tag & 7);
-      if (!p) return 0;
-      continue;
-    }
-    p = readLength(p, end);
-    if (!p) return 0;
+  if (!readTag(p, end)) return 0;
+  const wanted = tag;
+  while ((p = nextField(p, end, wanted))) {
     const next = p + <usize>number;
     if (!readEntry(p, next, kind, ofLists)) return 0;
     const link = allocate(mapLink);
@@ -92,5 +83,5 @@ export function linkEntries(p: usize, end: usize, kind: u32, ofLists: bool): u32
     linked++;
     p = next;
   }
-  return last;
+  return failure == Problem.none ? last : 0;
 }

@@ -6,9 +6,9 @@
 // holds: of a number its value (u64); of text or a message its length and address; of a list or map its first tag and
 // the end of the bytes in which more may follow. The fourth word says how often a single message occurred.
 import { copy } from '../shared/bytes';
-import { arenaTop, fail, Problem, pushRoom, setArenaTop, slotTop } from './state';
+import { arenaTop, fail, failure, Problem, pushRoom, setArenaTop, slotTop } from './state';
 import { at, containerCount, containerOf, containersAt, fieldAt, fieldCount, Kind, kindOf, maskWords, Shape, shapeOf } from './table';
-import { number, readLength, readTag, readVarint, skipField, tag } from './wire';
+import { nextField, number, readLength, readTag, readVarint, skipField, tag } from './wire';
 
 const slotSize: u32 = 16;
 
@@ -166,18 +166,9 @@ function joinOccurrences(slot: usize, end: usize): bool {
   let p: usize = load<u32>(slot, 4);
   const to = arenaTop;
   let o = to;
-  let wanted: u64 = 0;
-  while (p < end) {
-    p = readTag(p, end);
-    if (!p) return false;
-    if (!wanted) wanted = tag;
-    if (tag != wanted) {
-      p = skipField(p, end, <u32>tag & 7);
-      if (!p) return false;
-      continue;
-    }
-    p = readLength(p, end);
-    if (!p) return false;
+  if (!readTag(p, end)) return false;
+  const wanted = tag;
+  while ((p = nextField(p, end, wanted))) {
     const next = p + <usize>number;
     if (o + (next - p) > slotTop) return fail(Problem.size, p) != 0;
     copy(o, p, next - p);
@@ -185,6 +176,7 @@ function joinOccurrences(slot: usize, end: usize): bool {
     if (!endsWhole(p, next)) return false;
     p = next;
   }
+  if (failure != Problem.none) return false;
   setArenaTop((o + 7) & ~7);
   store<u32>(slot, <u32>(o - to));
   store<u32>(slot, <u32>to, 8);

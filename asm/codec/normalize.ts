@@ -10,7 +10,7 @@ import { leafRaw } from './raw';
 import { leaf } from './scalars';
 import { allocate, enterMessage, fail, leaveMessage, popRoom, Problem } from './state';
 import { fieldAt, Kind, kindOf, maskWords, messageOf, Shape, shapeOf } from './table';
-import { number, readLength, readTag, readVarint, skipField, tag, wireOf } from './wire';
+import { number, readLength, readNumber, readTag, skipField, tag, wireOf } from './wire';
 
 /** The node of the message in `[p, end)` in `ref`. */
 export function nodeOfMessage(p: usize, end: usize, message: usize): bool {
@@ -112,17 +112,8 @@ function push(last: u32): u32 {
 }
 
 function nodeOfNumber(p: usize, end: usize, kind: u32): usize {
-  let value: u64 = 0;
-  if (kind == Kind.double) {
-    if (end - p < 8) return fail(Problem.truncated, p);
-    value = load<u64>(p);
-    p += 8;
-  } else {
-    p = readVarint(p, end);
-    if (!p) return 0;
-    value = number;
-  }
-  return nodeOfValue(kind, 0, value, 0, 0) ? p : 0;
+  p = readNumber(p, end, kind);
+  return p && nodeOfValue(kind, 0, number, 0, 0) ? p : 0;
 }
 
 function nodeOfMap(p: usize, end: usize, kind: u32, message: usize, ofLists: bool): bool {

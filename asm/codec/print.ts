@@ -33,7 +33,7 @@ import {
   rewind,
   settle,
 } from './out';
-import { enterMessage, fail, leaveMessage, popRoom, Problem } from './state';
+import { enterMessage, fail, failure, leaveMessage, popRoom, Problem } from './state';
 import {
   absentJsonAt,
   absentJsonLength,
@@ -51,7 +51,7 @@ import {
   shownMask,
 } from './table';
 import { formatTime } from './time';
-import { number, readLength, readTag, readVarint, skipField, tag, wireOf } from './wire';
+import { nextField, number, readLength, readNumber, readTag, skipField, tag, wireOf } from './wire';
 
 
 let trusted: bool = false;
@@ -210,38 +210,21 @@ function printPacked(p: usize, end: usize, kind: u32): bool {
 
 /** A comma and one varint or double. */
 function printNumber(p: usize, end: usize, kind: u32): usize {
-  let value: u64 = 0;
-  if (kind == Kind.double) {
-    if (end - p < 8) return fail(Problem.truncated, p);
-    value = load<u64>(p);
-    p += 8;
-  } else {
-    p = readVarint(p, end);
-    if (!p) return 0;
-    value = number;
-  }
+  p = readNumber(p, end, kind);
+  if (!p) return 0;
   put(0x2c);
-  return printValue(kind, 0, value, 0, 0) ? p : 0;
+  return printValue(kind, 0, number, 0, 0) ? p : 0;
 }
 
 /** Entries of the map whose first tag is at `p`. Storage has them in order; from elsewhere they are put in order. */
 function printMap(p: usize, end: usize, kind: u32, message: usize, ofLists: bool): bool {
   const begin = position();
   const first = p;
-  let wanted: u64 = 0;
   let lastKey: usize = 0;
   let lastKeyLength: u32 = 0;
-  while (p < end) {
-    p = readTag(p, end);
-    if (!p) return false;
-    if (!wanted) wanted = tag;
-    if (tag != wanted) {
-      p = skipField(p, end, <u32>tag & 7);
-      if (!p) return false;
-      continue;
-    }
-    p = readLength(p, end);
-    if (!p) return false;
+  if (!readTag(p, end)) return false;
+  const wanted = tag;
+  while ((p = nextField(p, end, wanted))) {
     const next = p + <usize>number;
     if (!readEntry(p, next, kind, ofLists)) return false;
     if (lastKey && compare(lastKey, lastKeyLength, entryKey, entryKeyLength) >= 0) {
@@ -253,6 +236,7 @@ function printMap(p: usize, end: usize, kind: u32, message: usize, ofLists: bool
     if (!printEntry(kind, message, ofLists)) return false;
     p = next;
   }
+  if (failure != Problem.none) return false;
   replace(begin, 0x7b);
   put(0x7d);
   return true;

@@ -51,6 +51,30 @@ export function readLength(p: usize, end: usize): usize {
   return number > <u64>(end - p) ? fail(Problem.truncated, p) : p;
 }
 
+/** Reads a varint, or of a double its bits, into `number`. */
+@inline
+export function readNumber(p: usize, end: usize, kind: u32): usize {
+  if (kind != Kind.double) return readVarint(p, end);
+  if (end - p < 8) return fail(Problem.truncated, p);
+  number = load<u64>(p);
+  return p + 8;
+}
+
+/**
+ * Reads up to the next field with tag `wanted`, which has a length in `number`: it starts at the result. 0 when no such
+ * field follows, and when the bytes make no sense: only then the call has failed.
+ */
+export function nextField(p: usize, end: usize, wanted: u64): usize {
+  while (p < end) {
+    p = readTag(p, end);
+    if (!p) return 0;
+    if (tag == wanted) return readLength(p, end);
+    p = skipField(p, end, <u32>tag & 7);
+    if (!p) return 0;
+  }
+  return 0;
+}
+
 @inline
 export function wireOf(kind: u32): u32 {
   if (kind == Kind.double) return 1;
