@@ -27,8 +27,6 @@ await build({
   minify: true,
   keepNames: true,
   legalComments: 'none',
-  // A dynamic import of a CommonJS module loses its named exports in a split bundle: take the ES form.
-  alias: { yaml: join(root, 'node_modules/yaml/browser/index.js') },
   // Native, or rare and loaded only when chosen: they stay in node_modules.
   external: ['uWebSockets.js', 'etcd3'],
   banner: {

@@ -65,8 +65,7 @@ export const certificateSubjectRestriction: AdmissionPlugin = {
 
 /** `encoded` is the base64 of a PEM CERTIFICATE REQUEST. The parser is loaded when first needed. */
 async function organizationsOf(encoded: string): Promise<readonly string[]> {
-  await import('reflect-metadata');
-  const { Pkcs10CertificateRequest } = await import('@peculiar/x509');
+  const { Pkcs10CertificateRequest } = await import('./certificate-library.ts');
   const pem = Buffer.from(encoded, 'base64').toString('latin1');
   return new Pkcs10CertificateRequest(pem).subjectName.getField('O');
 }
