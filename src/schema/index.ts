@@ -12,6 +12,7 @@ export type {
   OwnerReference,
 } from './object.ts';
 export { referenceCodec } from './reference-codec.ts';
+export { checkSyntax } from './reference/json-syntax.ts';
 export { goTypeOf, schema } from './schema.ts';
 export {
   escapeFieldValue,

@@ -28,11 +28,13 @@ test('on the Scale, owners of the replicas own spec.replicas', () => {
 test('who loses the replicas on the Scale loses them on the parent, and who sets them there gets them', () => {
   const parent = [entry('a', 'Apply', both), entry('b', 'Update', other)];
   const scale = [entry('hpa', 'Update', replicas, { apiVersion: 'autoscaling/v1', subresource: 'scale' })];
-  assert.deepEqual(names(fromScaleEntries(parent, 'apps/v1', scale)), [
+  const result = fromScaleEntries(parent, 'apps/v1', scale);
+  assert.deepEqual(names(result), [
     ['a', 'apps/v1', other],
-    ['b', 'apps/v1', other],
     ['hpa', 'apps/v1', replicas],
+    ['b', 'apps/v1', other],
   ]);
+  assert.equal(result?.[1]?.time, undefined);
 });
 
 test('an untouched Scale leaves the parent as it is', () => {

@@ -21,7 +21,10 @@ export function toScaleEntries(
   return writeManagers(new Map(managers.map((manager) => [identifierOf(manager), manager])));
 }
 
-/** The parent's entries after a write to its Scale: owners that lost the replicas there lose them here, new ones join. */
+/**
+ * The parent's entries after a write to its Scale: owners that lost the replicas there lose them here, new ones join
+ * (without a time, as upstream).
+ */
 export function fromScaleEntries(
   parent: readonly ManagedFieldsEntry[] | undefined,
   parentVersion: string,
@@ -39,6 +42,6 @@ export function fromScaleEntries(
     const fields = isKept ? manager.fields : difference(manager.fields, replicas);
     if (!isEmpty(fields)) result.set(id, { ...manager, fields });
   }
-  for (const [id, owner] of owners) result.set(id, owner);
+  for (const [id, owner] of owners) result.set(id, { ...owner, time: undefined });
   return writeManagers(result);
 }

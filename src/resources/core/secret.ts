@@ -1,4 +1,5 @@
 import { type FieldError, type FieldPath, fieldError as e } from '../../kernel/status.ts';
+import { checkSyntax } from '../../schema/index.ts';
 import { immutable, matches } from '../shared/check.ts';
 import { configMapKey } from '../shared/names.ts';
 import { ageColumn, nameColumn, resource } from '../shared/resource.ts';
@@ -82,8 +83,8 @@ function* validateJson(data: Record<string, string>, key: string): Iterable<Fiel
     return;
   }
   try {
-    JSON.parse(Buffer.from(value, 'base64').toString());
-  } catch {
-    yield e.invalid(at(key), '<secret contents redacted>', 'unexpected end of JSON input');
+    checkSyntax(Buffer.from(value, 'base64').toString());
+  } catch (error) {
+    yield e.invalid(at(key), '<secret contents redacted>', (error as Error).message);
   }
 }
