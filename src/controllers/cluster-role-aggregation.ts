@@ -52,18 +52,9 @@ export function clusterRoleAggregationController({ clientFor, clock, log }: Cont
     return done;
   };
 
-  const queue = new WorkQueue({
-    name,
-    clock,
-    log,
-    workers,
-    limit: queueLimit,
-    sync,
-    overflowed: () => roles.relist(),
-  });
-  const addAll = (): void => {
-    for (const each of aggregating) queue.add(each);
-  };
+  const overflowed = (): void => roles.relist();
+  const queue = new WorkQueue({ name, clock, log, workers, limit: queueLimit, sync, overflowed });
+  const addAll = (): void => queue.addAll(aggregating);
   const roles = follow<ClusterRole>(
     clusterRoles,
     { client: clientFor(readerName), clock, log },

@@ -165,16 +165,9 @@ export function kubernetesServiceController(
     return done;
   };
 
-  const queue = new WorkQueue({
-    name,
-    clock,
-    log,
-    workers: 1,
-    limit: 1,
-    sync,
-    overflowed: () => queue.add(objectName),
-  });
-  const follower = { changed: () => queue.add(objectName), relisted: () => queue.add(objectName) };
+  const look = (): void => queue.add(objectName);
+  const queue = new WorkQueue({ name, clock, log, workers: 1, limit: 1, sync, overflowed: look });
+  const follower = { changed: look, relisted: look };
   const only = { fieldSelector: `metadata.name=${objectName}` };
   const followings = [serviceCidrs, services, endpoints, endpointSlices].map((ref) => {
     const selection = ref === serviceCidrs ? only : { ...only, namespace };
@@ -182,9 +175,9 @@ export function kubernetesServiceController(
   });
   let timer = clock.after(resyncMs, tick);
   function tick(): void {
-    queue.add(objectName);
+    look();
     timer = clock.after(resyncMs, tick);
   }
-  queue.add(objectName);
+  look();
   return controllerOf(name, queue, [...followings, { stop: () => timer.cancel(), relist() {} }]);
 }

@@ -114,18 +114,9 @@ export function serviceCidrController({ clientFor, clock, log }: ControllerEnv):
     return done;
   };
 
-  const queue = new WorkQueue({
-    name,
-    clock,
-    log,
-    workers,
-    limit: queueLimit,
-    sync,
-    overflowed: () => cidrs.relist(),
-  });
-  const addDeleting = (): void => {
-    for (const each of deleting) queue.add(each);
-  };
+  const overflowed = (): void => cidrs.relist();
+  const queue = new WorkQueue({ name, clock, log, workers, limit: queueLimit, sync, overflowed });
+  const addDeleting = (): void => queue.addAll(deleting);
   const options = { client: clientFor(readerName), clock, log };
   const cidrs = follow<ServiceCIDR>(serviceCidrs, options, {
     changed({ metadata }, deleted) {

@@ -143,9 +143,7 @@ function protectionController<T extends KubeObject>(
     },
     overflowed: () => protectedObjects.relist(),
   });
-  const lookAgain = (): void => {
-    for (const key of waiting) queue.add(key);
-  };
+  const lookAgain = (): void => queue.addAll(waiting);
   const options = { client: clientFor(readerName), clock, log };
   const protectedObjects: Following = follow<T>(ref, options, {
     changed({ metadata }, deleted) {

@@ -63,15 +63,8 @@ export function namespaceController(env: ControllerEnv, { resources }: Namespace
     return { again: true, withinMs: waitMs(namespace, outcome, clock.nowMs()) };
   };
 
-  const queue = new WorkQueue({
-    name,
-    clock,
-    log,
-    workers,
-    limit: queueLimit,
-    sync,
-    overflowed: () => followed.relist(),
-  });
+  const overflowed = (): void => followed.relist();
+  const queue = new WorkQueue({ name, clock, log, workers, limit: queueLimit, sync, overflowed });
   const followed = follow<Namespace>(
     namespaces,
     { client: clientFor(readerName), clock, log },

@@ -58,6 +58,10 @@ export class WorkQueue {
     this.#fill();
   }
 
+  addAll(keys: Iterable<string>): void {
+    for (const key of keys) this.add(key);
+  }
+
   /** Takes no more keys and resolves when the running syncs have ended. */
   async stop(): Promise<void> {
     this.#stopped = true;
