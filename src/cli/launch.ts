@@ -4,14 +4,16 @@ import { dataPaths, type Profile } from '../config/index.ts';
 const marker = 'NANOSHIFT_LAUNCHED';
 
 /**
- * Replaces this process by itself (same pid) with the profile's heap limit, the compile cache, and the allocator settings
- * that keep resident memory down: all of them are read once, at the start of a process. Returns only in the new process.
+ * Replaces this process by itself (same pid) with the profile's heap limit, a way to collect garbage when idle, the
+ * compile cache, and the allocator settings that keep resident memory down: all of them are read once, at the start of a
+ * process. Returns only in the new process.
  */
 export function relaunch(profile: Profile, dataDir: string): void {
   if (process.env[marker]) return;
   const flags = [
     `--max-old-space-size=${profile.budget.heapMib}`,
     '--max-semi-space-size=4',
+    '--expose-gc',
     '--disable-warning=ExperimentalWarning',
   ];
   const environment: Record<string, string> = {

@@ -1,4 +1,5 @@
-import { createLogger, type LogLevel } from '../kernel/index.ts';
+import { createLogger, type LogLevel, systemClock } from '../kernel/index.ts';
+import { ownUsage, shrinkWhenIdle } from './idle-memory.ts';
 import { relaunch } from './launch.ts';
 import { readSettings } from './options.ts';
 
@@ -25,9 +26,12 @@ export async function run(argv: readonly string[]): Promise<number> {
     stopped.resolve(1);
   });
   log.info('nanoshift ready', { url, sinceStartMs: Math.round(performance.now()) });
+  const usage = ownUsage();
+  const shrinking = usage && shrinkWhenIdle(systemClock, usage);
   if (settings.welcome) console.log(welcome(url, kubeconfig));
 
   const code = await stopped.promise;
+  shrinking?.stop();
   log.info('nanoshift stopping');
   await lifecycle.stop(stopLimitMs);
   log.info('nanoshift stopped');
