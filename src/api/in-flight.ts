@@ -12,9 +12,8 @@ const probePaths = new Set(['/healthz', '/livez', '/readyz']);
 export const isLongRunning = (info: RequestInfo): boolean =>
   longRunningVerbs.has(info.verb) || (info.isResource && longRunningSubresources.has(info.subresource));
 
-/** As upstream's flow schema `probes`: who may say no more than how the server does is never sent away. */
-const isProbe = (info: RequestInfo, groups: readonly string[]): boolean =>
-  !info.isResource && groups.includes('system:unauthenticated') && probePaths.has(info.path);
+/** As upstream's flow schema `probes`: who only asks how the server does is never sent away. */
+const isProbe = (info: RequestInfo): boolean => !info.isResource && info.verb === 'get' && probePaths.has(info.path);
 
 export class InFlight {
   readonly #limits: { reads: number; writes: number };
@@ -27,7 +26,7 @@ export class InFlight {
 
   /** Call the result when the request is done; undefined = no room. */
   enter(info: RequestInfo, groups: readonly string[]): (() => void) | undefined {
-    if (isLongRunning(info) || isProbe(info, groups)) return () => {};
+    if (isLongRunning(info) || isProbe(info)) return () => {};
     const exempt = groups.includes(exemptGroup);
     if (readVerbs.has(info.verb)) {
       if (!exempt && this.#reads >= this.#limits.reads) return undefined;
