@@ -10,6 +10,11 @@ interface ObjectSchema {
   properties: Record<string, ObjectSchema & { type: string; minimum: number; maximum: number }>;
 }
 
+interface TextSchema {
+  pattern?: string;
+  minLength?: number;
+}
+
 const schema = JSON.parse(readFileSync(assetPath('hardware-profiles/schema.json'), 'utf8')) as ObjectSchema;
 const limits = schema.properties['budget']!.properties;
 const least = Object.fromEntries(Object.entries(limits).map(([key, { minimum }]) => [key, minimum]));
@@ -39,6 +44,16 @@ for (const [key, { type, minimum, maximum }] of Object.entries(limits)) {
 test('every key of the budget is required, and there are no others', () => {
   assert.deepEqual(schema.properties['budget']!.required?.toSorted(), Object.keys(limits).sort());
   assert.throws(() => parse(withBudget('other', 1)), { message: /budget\.other: is not a known key/ });
+});
+
+test('names and descriptions are what the schema says', () => {
+  const { board, description } = schema.properties as unknown as Record<string, TextSchema>;
+  assert.equal(board?.pattern, '^[a-z0-9-]+$');
+  assert.equal(description?.minLength, 1);
+  for (const bad of ['', 'Board', 'a b', 7]) {
+    assert.throws(() => parse({ ...document, board: bad }), /x\.yaml: board: must/);
+  }
+  assert.throws(() => parse({ ...document, description: '' }), /x\.yaml: description: must/);
 });
 
 test('what the schema requires elsewhere is required, and nothing else', () => {

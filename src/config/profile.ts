@@ -75,7 +75,7 @@ export function parseProfile(text: string, source: string): Profile {
   const recognise = object(root['recognise'], source, 'recognise');
   onlyKeys(recognise, ['dmi', 'deviceTree'], source, 'recognise');
   return {
-    board: nonEmpty(root['board'], source, 'board'),
+    board: boardName(root['board'], source),
     description: nonEmpty(root['description'], source, 'description'),
     recognise: {
       ...(recognise['dmi'] !== undefined && { dmi: parseDmi(recognise['dmi'], source) }),
@@ -157,6 +157,12 @@ function parseDeviceTree(value: unknown, source: string): { compatible: string[]
 function object(value: unknown, source: string, path: string): Record<string, unknown> {
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   throw new ConfigError(path ? `${source}: ${path}` : source, 'must be a mapping');
+}
+
+function boardName(value: unknown, source: string): string {
+  const name = nonEmpty(value, source, 'board');
+  if (/^[a-z0-9-]+$/.test(name)) return name;
+  throw new ConfigError(`${source}: board`, 'must consist of lower-case letters, digits and hyphens');
 }
 
 function nonEmpty(value: unknown, source: string, path: string): string {
