@@ -1,7 +1,9 @@
+import { validateJobSpec } from './job-validation.ts';
+import type { FieldPath } from '../../kernel/status.ts';
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { HookContext } from '../define.ts';
-import type { Job } from '../typings/batch.ts';
+import type { Job, JobSpec } from '../typings/batch.ts';
 import { scheduleProblem } from './cron.ts';
 import { cronJob } from './cron-job.ts';
 import { job } from './job.ts';
@@ -90,4 +92,19 @@ describe('the status of a Job', () => {
   test('has no pods once it is done', () => {
     assert.match(change({ ...done, active: 1 }, started).join(), /active>0 is invalid for finished job/);
   });
+});
+
+test('a CronJob makes the selectors of its Jobs, and exit codes need an operator and values', () => {
+  const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } };
+  const podFailurePolicy = { rules: [{ action: 'Count', onExitCodes: {} }] };
+  const path: FieldPath = ['spec'];
+  const texts = (spec: JobSpec): string[] =>
+    [...validateJobSpec(spec, path, false)].map((one) => `${one.field}: ${one.message}`);
+  const defaulted: Job = { metadata: {}, spec: { template, selector: {}, podFailurePolicy } };
+  job.default?.(defaulted as never);
+  assert.deepEqual(texts(defaulted.spec ?? {}), [
+    'spec.podFailurePolicy.rules[0].onExitCodes.operator: Required value: valid values: ["In" "NotIn"]',
+    'spec.podFailurePolicy.rules[0].onExitCodes.values: Invalid value: null: at least one value is required',
+    'spec.selector: Invalid value: {}: `selector` will be auto-generated',
+  ]);
 });

@@ -35,8 +35,9 @@ export function* validateJobSpec(spec: JobSpec, path: FieldPath, needsSelector: 
   yield* validatePodTemplate(spec.template, [...path, 'template']);
   yield* validateRestartPolicy(spec, [...path, 'template', 'spec', 'restartPolicy']);
   if (needsSelector) yield* validateSelector(spec, path);
-  else if (spec.manualSelector) {
-    yield e.notSupported([...path, 'manualSelector'], spec.manualSelector, ['nil', 'false']);
+  else {
+    if (spec.selector) yield e.invalid([...path, 'selector'], spec.selector, '`selector` will be auto-generated');
+    if (spec.manualSelector) yield e.notSupported([...path, 'manualSelector'], spec.manualSelector, ['nil', 'false']);
   }
 }
 
@@ -118,13 +119,14 @@ function* validateFailureRule(rule: PodFailurePolicyRule, names: string[], at: F
   }
   if (!codes) return;
   const path = [...at, 'onExitCodes'];
-  yield* oneOf(codes.operator, ['In', 'NotIn'], [...path, 'operator']);
+  if (!codes.operator) yield e.required([...path, 'operator'], 'valid values: ["In" "NotIn"]');
+  else yield* oneOf(codes.operator, ['In', 'NotIn'], [...path, 'operator']);
   if (codes.containerName !== undefined && !names.includes(codes.containerName)) {
     const detail = 'must be one of the container or initContainer names in the pod template';
     yield e.invalid([...path, 'containerName'], codes.containerName, detail);
   }
   const values = codes.values ?? [];
-  if (values.length === 0) yield e.invalid([...path, 'values'], values, 'at least one value is required');
+  if (values.length === 0) yield e.invalid([...path, 'values'], codes.values ?? null, 'at least one value is required');
   if (values.length > 255) yield e.tooMany([...path, 'values'], values.length, 255);
   for (const [i, value] of values.entries()) {
     if (codes.operator === 'In' && value === 0) {

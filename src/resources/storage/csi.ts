@@ -73,7 +73,7 @@ function* validateDriver(o: CSIDriver): Iterable<FieldError> {
   for (const field of ['attachRequired', 'podInfoOnMount', 'storageCapacity'] as const) {
     if (spec[field] === undefined) yield e.required(['spec', field]);
   }
-  yield* oneOf(spec.fsGroupPolicy, ['File', 'None', 'ReadWriteOnceWithFSType'], ['spec', 'fsGroupPolicy']);
+  yield* oneOf(spec.fsGroupPolicy, ['File', 'None', 'ReadWriteOnceWithFSType'], ['spec', 'fsGroupPolicy'], false);
   const period = spec.nodeAllocatableUpdatePeriodSeconds;
   if (period !== undefined && period < 10) {
     const path: FieldPath = ['spec', 'nodeAllocatableUpdatePeriodSeconds'];

@@ -47,7 +47,7 @@ function* validate(o: StorageClass): Iterable<FieldError> {
   else yield* matches((value) => qualifiedName(value.toLowerCase()), o.provisioner, ['provisioner']);
   yield* validateParameters(o.parameters);
   if (o.reclaimPolicy !== undefined) yield* oneOf(o.reclaimPolicy, ['Delete', 'Retain'], ['reclaimPolicy']);
-  yield* oneOf(o.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer'], ['volumeBindingMode']);
+  yield* oneOf(o.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer'], ['volumeBindingMode'], false);
   for (const [i, term] of (o.allowedTopologies ?? []).entries()) {
     yield* validateTopology(term.matchLabelExpressions ?? [], ['allowedTopologies', i, 'matchLabelExpressions']);
   }
