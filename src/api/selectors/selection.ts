@@ -30,7 +30,7 @@ export interface Selection {
 
 type FieldReader = (object: KubeObject) => string;
 
-const metadataFields: Readonly<Record<string, true>> = { 'metadata.name': true, 'metadata.namespace': true };
+const metadataFields: ReadonlySet<string> = new Set(['metadata.name', 'metadata.namespace']);
 
 /** The value of `metadata.name` when the selector asks for exactly one. */
 export function exactName(requirements: readonly FieldRequirement[]): string | undefined {
@@ -70,13 +70,14 @@ function parse<R>(parser: (text: string) => R[], text: string): R[] {
 }
 
 function readerOf(definition: ResourceDefinition, requirement: FieldRequirement): FieldReader | undefined {
-  if (metadataFields[requirement.field]) return undefined;
-  const reader = definition.selectableFields?.[requirement.field];
-  if (reader) return reader;
+  const { field } = requirement;
+  if (metadataFields.has(field)) return undefined;
+  const readers = definition.selectableFields;
+  if (readers && Object.hasOwn(readers, field)) return readers[field];
   throw apiError.badRequest(
     definition.selectableFields
-      ? `field label not supported: ${requirement.field}`
-      : `"${requirement.field}" is not a known field selector: only "metadata.name", "metadata.namespace"`,
+      ? `field label not supported: ${field}`
+      : `"${field}" is not a known field selector: only "metadata.name", "metadata.namespace"`,
   );
 }
 
