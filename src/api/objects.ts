@@ -1,6 +1,7 @@
 /** Objects and their storage bytes. */
 import { type Codec, type KubeObject, type MessageName, parseJsonObject, stringifyObject } from '../schema/index.ts';
 import { utf8 } from './negotiation/wire.ts';
+import { setOwn } from './patch/json.ts';
 
 export interface Gvk {
   apiVersion: string;
@@ -24,7 +25,7 @@ function structuredCloneJson(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
   if (Array.isArray(value)) return value.map(structuredCloneJson);
   const copy: Record<string, unknown> = {};
-  for (const key of Object.keys(value)) copy[key] = structuredCloneJson((value as Record<string, unknown>)[key]);
+  for (const key of Object.keys(value)) setOwn(copy, key, structuredCloneJson((value as Record<string, unknown>)[key]));
   return copy;
 }
 

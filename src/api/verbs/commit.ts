@@ -1,7 +1,7 @@
 /** The last step of every write. */
 import { apiError } from '../../kernel/status.ts';
 import type { KubeObject } from '../../schema/object.ts';
-import { type Entry, StoreClosedError, StoreFullError, type WriteIntent } from '../../store/types.ts';
+import { type Entry, HeadMovedError, StoreClosedError, StoreFullError, type WriteIntent } from '../../store/types.ts';
 import type { Call, Core } from '../core.ts';
 import { encodeObject } from '../objects.ts';
 
@@ -9,6 +9,8 @@ import { encodeObject } from '../objects.ts';
 export type Outcome = { created: boolean } & ({ entry: Entry } | { object: KubeObject });
 
 const retryAfterSeconds = 1;
+/** How long a write without effect waits for the pending version that it agrees with. */
+const publishTimeoutMs = 30_000;
 
 /** Storage bytes of an object in storage form, without its revision. */
 export function bytesOf(core: Core, call: Call, object: KubeObject): Uint8Array {
@@ -37,24 +39,42 @@ export async function commit(
 type Allocation = { undo(): Promise<void>; commit?(): Promise<void> } | undefined;
 
 /** Runs a write that an allocation goes with: gives it back when the write fails. */
-export async function withAllocation<T>(core: Core, allocation: Allocation, write: () => Promise<T>): Promise<T> {
-  let result: T;
+export async function withAllocation(
+  core: Core,
+  allocation: Allocation,
+  write: () => Promise<Outcome>,
+): Promise<Outcome> {
+  let result: Outcome;
   try {
     result = await write();
   } catch (error) {
     await allocation?.undo();
     throw error;
   }
+  if (!allocation?.commit) return result;
+  // While that takes its time, the version may be replaced and forgotten.
+  if ('entry' in result) result = { created: result.created, object: core.store.object(result.entry) };
   try {
-    await allocation?.commit?.();
+    await allocation.commit();
   } catch (error) {
     core.log.warn('clean-up after a write failed', { error: String(error) });
   }
   return result;
 }
 
-/** True when `bytes` are what `head` holds already: such a write would only burn a revision. */
-export function isNoOp(core: Core, head: Entry, bytes: Uint8Array): boolean {
-  const current = core.codec.stampRevision(core.store.bytes(head), 0);
-  return bytes.length === current.length && Buffer.compare(bytes, current) === 0;
+/**
+ * `head`, once it is published, when `bytes` are what it holds already: such a write would only burn a revision. Throws
+ * HeadMovedError when `head` is not the newest version any more: it may have been forgotten since it was evaluated.
+ */
+export async function unchangedHead(core: Core, head: Entry, bytes: Uint8Array): Promise<Entry | undefined> {
+  const { store } = core;
+  const { kind, namespace, name, revision } = head;
+  const newest = store.head(kind, namespace, name);
+  if (newest?.revision !== revision) throw new HeadMovedError(newest?.revision ?? 0);
+  const current = core.codec.stampRevision(store.bytes(newest), 0);
+  if (bytes.length !== current.length || Buffer.compare(bytes, current) !== 0) return undefined;
+  if (revision > store.revision) await store.reached(revision, publishTimeoutMs);
+  const published = store.get(kind, namespace, name);
+  if (published?.revision !== revision) throw new HeadMovedError(published?.revision ?? 0);
+  return published;
 }

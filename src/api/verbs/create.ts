@@ -38,21 +38,15 @@ async function insertWithName(core: Core, call: Call, object: KubeObject, option
     try {
       return await insertObject(core, call, named, options);
     } catch (error) {
-      if (!(error instanceof NameTakenError)) throw error;
-      if (attempt === attempts) throw apiError.generateNameConflict(call.resource.qualified, error.objectName);
+      if (!(error instanceof HeadMovedError)) throw error;
+      const taken = named.metadata.name!;
+      if (!base) throw alreadyExists(core, call, taken);
+      if (attempt === attempts) throw apiError.generateNameConflict(call.resource.qualified, taken);
     }
   }
 }
 
-class NameTakenError extends Error {
-  readonly objectName: string;
-  constructor(objectName: string) {
-    super(`${objectName} is taken`);
-    this.objectName = objectName;
-  }
-}
-
-/** Prepares, checks and stores a new object that has been through mutating admission. */
+/** Prepares, checks and stores a new object that has been through mutating admission. Throws HeadMovedError. */
 export async function insertObject(
   core: Core,
   call: Call,
@@ -81,13 +75,10 @@ export async function insertObject(
   if (!options.dryRun && !revisionProblem(revision) && Number(revision) > 0) {
     throw unknownServerError('resourceVersion should not be set on objects to be created');
   }
-  if (core.store.head(call.resource.stored!, call.namespace, name)) throw taken(core, call, object);
+  const other = core.store.head(call.resource.stored!, call.namespace, name);
+  if (other) throw new HeadMovedError(other.revision);
   const allocation = await base.allocate?.(object, undefined, context);
-  try {
-    return await withAllocation(core, allocation, () => write(core, call, object, options));
-  } catch (error) {
-    throw error instanceof HeadMovedError ? taken(core, call, object) : error;
-  }
+  return withAllocation(core, allocation, () => write(core, call, object, options));
 }
 
 function clearServerFields(call: Call, object: KubeObject): void {
@@ -119,10 +110,7 @@ async function write(core: Core, call: Call, object: KubeObject, options: WriteO
   return { created: true, entry };
 }
 
-/** AlreadyExists, or the sign that another generated name must be tried. */
-function taken(core: Core, call: Call, object: KubeObject): Error {
-  const name = object.metadata.name!;
-  if (object.metadata.generateName) return new NameTakenError(name);
+function alreadyExists(core: Core, call: Call, name: string): Error {
   const error = apiError.alreadyExists(call.resource.qualified, name);
   const head = core.store.head(call.resource.stored!, call.namespace, name);
   if (head && core.store.object(head).metadata.deletionTimestamp) {

@@ -11,14 +11,17 @@ export function hasFinalizers(object: KubeObject): boolean {
   return (object.metadata.finalizers?.length ?? 0) > 0 || (Array.isArray(own) && own.length > 0);
 }
 
-/** Deletes `head`. `final` is the state that DELETED events carry when it is not the stored one. */
+/**
+ * Deletes `head`; returns what it was last. `final` is the state that DELETED events carry when it is not the stored
+ * one.
+ */
 export async function finishDeletion(
   core: Core,
   call: Call,
   head: Entry,
   context: HookContext,
   final?: KubeObject,
-): Promise<Entry> {
+): Promise<{ entry: Entry } | { object: KubeObject }> {
   const entry = await commit(core, call, head.name, {
     operation: 'delete',
     expectedRevision: head.revision,
@@ -27,16 +30,16 @@ export async function finishDeletion(
     essential: true,
   });
   const { afterDelete } = call.resource.base;
-  if (afterDelete) {
-    try {
-      await afterDelete(core.store.object(entry), context);
-    } catch (error) {
-      core.log.warn('clean-up after a deletion failed', {
-        resource: call.resource.qualified.resource,
-        name: head.name,
-        error: String(error),
-      });
-    }
+  if (!afterDelete) return { entry };
+  const object = core.store.object(entry); // by the end of the clean-up the entry may have been forgotten
+  try {
+    await afterDelete(object, context);
+  } catch (error) {
+    core.log.warn('clean-up after a deletion failed', {
+      resource: call.resource.qualified.resource,
+      name: head.name,
+      error: String(error),
+    });
   }
-  return entry;
+  return { object };
 }

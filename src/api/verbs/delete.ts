@@ -6,7 +6,7 @@ import { type Entry, HeadMovedError } from '../../store/types.ts';
 import type { Call, Core } from '../core.ts';
 import { copyOf } from '../objects.ts';
 import { admit, hookContext, validateAdmission } from './admission.ts';
-import { bytesOf, commit, isNoOp } from './commit.ts';
+import { bytesOf, commit, unchangedHead } from './commit.ts';
 import { finishDeletion, hasFinalizers } from './delete-now.ts';
 import { checkDryRun, refuseOptions } from './options.ts';
 
@@ -86,7 +86,8 @@ async function attemptDelete(core: Core, call: Call, options: DeleteOptions): Pr
   if (dryRun) return { ...(stays ? { object } : shown(call, { object })), uid, deleted: !stays };
   if (stays) {
     const bytes = bytesOf(core, call, object);
-    if (isNoOp(core, head, bytes)) return { entry: head, uid, deleted: false };
+    const unchanged = await unchangedHead(core, head, bytes);
+    if (unchanged) return { entry: unchanged, uid, deleted: false };
     const entry = await commit(core, call, call.name, {
       operation: 'put',
       expectedRevision: head.revision,
@@ -96,8 +97,8 @@ async function attemptDelete(core: Core, call: Call, options: DeleteOptions): Pr
     });
     return { entry, uid, deleted: false };
   }
-  const entry = await finishDeletion(core, call, head, context, grace === 'none' ? undefined : object);
-  return { ...shown(call, { entry }), uid, deleted: true };
+  const last = await finishDeletion(core, call, head, context, grace === 'none' ? undefined : object);
+  return { ...shown(call, last), uid, deleted: true };
 }
 
 /** What a finished DELETE answers with: the object for kinds that return it, else a Status. */

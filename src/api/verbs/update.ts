@@ -8,15 +8,12 @@ import { copyOf, sameJson } from '../objects.ts';
 import { toServed, toStored } from '../views.ts';
 import { admit, hookContext, optionsObject, validateAdmission } from './admission.ts';
 import { authorize } from './authorize.ts';
-import { bytesOf, commit, isNoOp, type Outcome, withAllocation } from './commit.ts';
+import { bytesOf, commit, type Outcome, unchangedHead, withAllocation } from './commit.ts';
 import { insertObject } from './create.ts';
 import { finishDeletion, hasFinalizers } from './delete-now.ts';
 import { checkName, dedupOwners, ensureNamespace } from './meta.ts';
 import { validateFinalizerDomains, validateMeta, validateMetaUpdate } from './object-meta.ts';
 import { managerName, revisionOf, type WriteOptions } from './options.ts';
-
-/** How long a no-op waits for the pending version that it agrees with. */
-const publishTimeoutMs = 30_000;
 
 /** Rounds of evaluate-and-write before a write that keeps losing the race is answered with a conflict. */
 const attemptLimit = 32;
@@ -276,10 +273,8 @@ function goesNow(object: KubeObject, previous: KubeObject): boolean {
 async function write(core: Core, call: Call, options: WriteOptions, change: Change): Promise<Outcome> {
   const { head, previous, object } = change;
   const bytes = bytesOf(core, call, object);
-  if (isNoOp(core, head, bytes)) {
-    await core.store.reached(head.revision, publishTimeoutMs);
-    return { created: false, entry: head };
-  }
+  const unchanged = await unchangedHead(core, head, bytes);
+  if (unchanged) return { created: false, entry: unchanged };
   if (options.dryRun) return { created: false, object };
   const entry = await commit(core, call, call.name, {
     operation: 'put',
