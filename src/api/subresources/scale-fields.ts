@@ -20,7 +20,7 @@ export const toScaleFields = (parent: Entries): ManagedFieldsEntry[] =>
     .filter(ownsReplicas)
     .map((entry) => ({ ...entry, apiVersion: scaleGvk.apiVersion, fieldsV1: replicasOnly }));
 
-/** The parent's entries after a write to its Scale: who lost the replicas there loses them here. */
+/** The parent's entries after a write to its Scale: who lost the replicas there loses them here; new owners have no time. */
 export function toParentFields(parent: Entries, scale: Entries, apiVersion: string): ManagedFieldsEntry[] {
   const fresh = new Set(scale ?? []);
   const kept: ManagedFieldsEntry[] = [];
@@ -33,13 +33,15 @@ export function toParentFields(parent: Entries, scale: Entries, apiVersion: stri
       if (rest) kept.push(rest);
     }
   }
-  const added = [...fresh].filter(ownsReplicas).map((entry) => ({ ...entry, apiVersion, subresource: 'scale' }));
+  const added = [...fresh].filter(ownsReplicas).map(({ time: _, ...entry }) => {
+    return { ...entry, apiVersion, subresource: 'scale' };
+  });
   const all = [...kept, ...added];
   return all.sort((a, b) => rank(a) - rank(b));
 }
 
-/** Appliers come first. */
-const rank = (entry: ManagedFieldsEntry): number => (entry.operation === 'Apply' ? 0 : 1);
+/** Appliers come first, then those without a time. */
+const rank = ({ operation, time }: ManagedFieldsEntry): number => (operation === 'Apply' ? 0 : time ? 2 : 1);
 
 function withoutReplicas(entry: ManagedFieldsEntry): ManagedFieldsEntry | undefined {
   const { 'f:replicas': _, ...spec } = specOf(entry);
