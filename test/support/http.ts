@@ -44,7 +44,7 @@ export function httpClient(kubeconfigPath: string, token?: string): HttpClient {
     new Promise((resolve, reject) => {
       const outgoing = request(
         new URL(path, cluster.server),
-        { method, agent, headers: { ...authorization, ...headers } },
+        { method, agent, headers: { ...lengthOf(body, headers), ...authorization, ...headers } },
         (response) => {
           const chunks: Buffer[] = [];
           response.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -70,3 +70,7 @@ export function httpClient(kubeconfigPath: string, token?: string): HttpClient {
   };
   return Object.assign(send, { open, close: () => agent.destroy() });
 }
+
+/** Node states none for the body of a DELETE. */
+const lengthOf = (body: Ask['body'], headers: Record<string, string>): Record<string, string> =>
+  body === undefined || 'transfer-encoding' in headers ? {} : { 'content-length': String(Buffer.byteLength(body)) };
