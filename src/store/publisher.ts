@@ -157,13 +157,14 @@ export class Publisher {
     for (const waiter of this.#waiters) if (waiter.revision <= this.#revision) waiter.settle(true);
   }
 
-  /** A listener that throws has lost its place: it is dropped, so that it cannot stop the others. */
+  /** A listener that throws has lost its place: it is dropped and told so, and cannot stop the others. */
   #call(listeners: Set<StoreListener>, listener: StoreListener, deliver: () => void): void {
     try {
       deliver();
     } catch (error) {
-      listeners.delete(listener);
       this.#log.error('store listener failed and was dropped', { error });
+      if (!listeners.delete(listener)) return;
+      queueMicrotask(() => this.#call(listeners, listener, () => listener.closed(error as Error)));
     }
   }
 }

@@ -194,6 +194,28 @@ test('a subscription replays the window, then goes on', async () => {
   assert.ok(all.closed[0] instanceof StoreClosedError);
 });
 
+test('a listener that throws is dropped and told so; the others go on', async () => {
+  const store = await openSampleStore();
+  const reasons: Error[] = [];
+  const all = recorder();
+  store.subscribe(podKind, 0, {
+    event: () => {
+      throw new Error('no');
+    },
+    closed: (reason) => {
+      reasons.push(reason);
+      throw reason;
+    },
+  });
+  store.subscribe(podKind, 0, all.listener);
+  await put(store, 'a');
+  await put(store, 'a', { payload: '2' });
+  assert.deepEqual(all.seen, ['create a@1', 'update a@2']);
+  assert.deepEqual(reasons.map(String), ['Error: no']);
+  await store.close();
+  assert.equal(reasons.length, 1);
+});
+
 test('a subscription from a revision to come begins after it', async () => {
   const store = await openSampleStore();
   const { listener, seen } = recorder();
