@@ -98,7 +98,8 @@ export class StreamWatcher {
   /** A last frame, after what is queued, and the end. */
   finish(frame?: Uint8Array): void {
     if (this.#over) return;
-    for (const queued of this.#queue) this.#sink.write(queued);
+    // What waits for the initial events must not overtake those that were not sent: a client resumes after the last.
+    if (!this.#starting) for (const queued of this.#queue) this.#sink.write(queued);
     if (frame) this.#sink.write(frame);
     this.#sink.end();
     this.stop();
