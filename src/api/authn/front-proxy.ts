@@ -23,15 +23,16 @@ export function frontProxyUser(
   }
   const uid = source.header('x-remote-uid');
   const groups: string[] = [];
-  const extra: Record<string, string[]> = {};
+  const extras = new Map<string, readonly string[]>();
   for (const [header, value] of source.headers?.() ?? []) {
     if (header === 'x-remote-group' && value) groups.push(value);
     if (header.startsWith(extraPrefix)) {
       const key = unescaped(header.slice(extraPrefix.length));
-      extra[key] = [...(extra[key] ?? []), value];
+      extras.set(key, [...(extras.get(key) ?? []), value]);
     }
   }
-  return authenticatedUser({ name, ...(uid && { uid }), groups, ...(Object.keys(extra).length > 0 && { extra }) });
+  const extra = extras.size > 0 && { extra: Object.fromEntries(extras) };
+  return authenticatedUser({ name, ...(uid && { uid }), groups, ...extra });
 }
 
 const extraPrefix = 'x-remote-extra-';

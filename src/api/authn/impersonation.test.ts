@@ -49,6 +49,24 @@ describe('impersonation', () => {
     ]);
   });
 
+  test('extra keys may be called as JavaScript calls its own', () => {
+    const { asked, run } = impersonate();
+    const user = run(jane, [
+      ['impersonate-user', 'bob'],
+      ['impersonate-extra-__proto__', 'x'],
+      ['impersonate-extra-constructor', 'y'],
+    ]);
+    assert.deepEqual(Object.entries(user.extra ?? {}), [
+      ['__proto__', ['x']],
+      ['constructor', ['y']],
+    ]);
+    assert.deepEqual(asked, [
+      'impersonate users bob',
+      'impersonate authentication.k8s.io userextras/__proto__ x',
+      'impersonate authentication.k8s.io userextras/constructor y',
+    ]);
+  });
+
   test('a service account brings its groups, anonymous its own', () => {
     const { asked, run } = impersonate();
     assert.deepEqual(run(jane, [['impersonate-user', 'system:serviceaccount:ns:robot']]).groups, [

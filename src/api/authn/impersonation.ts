@@ -31,7 +31,7 @@ export function impersonation(headers: RequestHeaders): RequestedUser | undefine
   let uid = '';
   let any = false;
   const groups: string[] = [];
-  const extra: Record<string, string[]> = {};
+  const extras = new Map<string, readonly string[]>();
   for (const [header, value] of headers) {
     if (!header.startsWith('impersonate-')) continue;
     if (header === 'impersonate-user') name ||= value;
@@ -39,13 +39,13 @@ export function impersonation(headers: RequestHeaders): RequestedUser | undefine
     else if (header === 'impersonate-group') groups.push(value);
     else if (header.startsWith(extraPrefix)) {
       const key = unescaped(header.slice(extraPrefix.length));
-      extra[key] = [...(extra[key] ?? []), value];
+      extras.set(key, [...(extras.get(key) ?? []), value]);
     } else continue;
     any = true;
   }
-  const wanted = { name, uid, groups, extra };
+  const wanted = { name, uid, groups, extra: Object.fromEntries(extras) };
   if (name) return wanted;
-  if (any && (uid || groups.length > 0 || Object.keys(extra).length > 0)) {
+  if (any && (uid || groups.length > 0 || extras.size > 0)) {
     throw apiError.badRequest(`requested ${goText(wanted)} without impersonating a user name`);
   }
   return undefined;
