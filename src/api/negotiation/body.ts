@@ -54,7 +54,7 @@ export async function decodeBody<T extends KubeObject>(
   rules: BodyRules,
 ): Promise<T> {
   const { decoded, yaml, complaints } = await decodeRaw(core, body, media, rules);
-  checkKind(core, decoded, rules);
+  checkKind(core, body, decoded, rules);
   checkFields(yaml, complaints, rules);
   return decodeObject<T>(core.codec, rules.message, decoded.bytes, rules.gvk);
 }
@@ -104,6 +104,17 @@ function guard(body: Uint8Array, rules: BodyRules, decode: () => Decoded): Decod
       const text = `json: cannot unmarshal ${notAnObject[1]} into Go value of type ${typeMetaType}`;
       throw unrecognised(body, rules, `couldn't get version/kind; json parse error: ${text}`);
     }
+    const badTypeMeta = /^(json: cannot unmarshal \w+ into Go struct field )\w+\.TypeMeta(\.\w+ of type string)$/.exec(
+      error.message,
+    );
+    if (badTypeMeta) {
+      throw unrecognised(
+        body,
+        rules,
+        `couldn't get version/kind; json parse error: ${badTypeMeta[1]}${badTypeMeta[2]}`,
+      );
+    }
+    if (rules.options) throw apiError.badRequest(error.message);
     throw handledAs(rules.gvk, rules.gvk, error.message);
   }
 }
@@ -129,12 +140,15 @@ const optionsScheme = 'k8s.io/apimachinery/pkg/apis/meta/internalversion/scheme/
 export const unregistered = ({ apiVersion, kind }: Gvk, scheme = schemeName): string =>
   `no kind "${kind}" is registered for version "${apiVersion}" in scheme "${scheme}"`;
 
-function checkKind(core: Core, decoded: Decoded, rules: BodyRules): void {
+function checkKind(core: Core, body: Uint8Array, decoded: Decoded, rules: BodyRules): void {
   const { gvk } = rules;
   const found = { apiVersion: decoded.apiVersion || gvk.apiVersion, kind: decoded.kind || gvk.kind };
   if (rules.options && found.kind === gvk.kind) return;
   if (found.kind === gvk.kind && found.apiVersion === gvk.apiVersion) return;
   if (rules.options) throw apiError.badRequest(unregistered(found, optionsScheme));
+  if (found.apiVersion.split('/').length > 2) {
+    throw unrecognised(body, rules, `unexpected GroupVersion string: ${found.apiVersion}`);
+  }
   if (!core.registry.hasKind(found)) throw handledAs(found, gvk, unregistered(found));
   if (found.kind !== gvk.kind) {
     const from = `${versionOf(found.apiVersion)}.${found.kind}`;

@@ -105,7 +105,7 @@ function plainProtobuf(core: Core, resource: Resource): Projection {
 function partialJson(core: Core, apiVersion: string): Projection {
   const gvk = { apiVersion, kind: 'PartialObjectMetadata' };
   const one = (source: Source): Uint8Array =>
-    isStatus(source) ? source.json() : core.codec.toJson(partialMessage, metadataPrefix(source.record()), gvk);
+    isStatus(source) ? source.json() : core.codec.toJson(partialMessage, metadataPrefix(source.metadata()), gvk);
   return {
     key: `json;partial;${apiVersion}`,
     media: 'json',
@@ -120,14 +120,14 @@ function partialJson(core: Core, apiVersion: string): Projection {
 function partialProtobuf(apiVersion: string): Projection {
   const gvk = { apiVersion, kind: 'PartialObjectMetadata' };
   const one = (source: Source): Uint8Array =>
-    isStatus(source) ? envelope(source.gvk, source.record()) : envelope(gvk, metadataPrefix(source.record()));
+    isStatus(source) ? envelope(source.gvk, source.record()) : envelope(gvk, metadataPrefix(source.metadata()));
   return {
     key: `protobuf;partial;${apiVersion}`,
     media: 'protobuf',
     headed: false,
     one,
     next: one,
-    item: (source) => metadataPrefix(source.record()),
+    item: (source) => metadataPrefix(source.metadata()),
     list: (meta, itemsLength) =>
       protobufListFrame({ apiVersion, kind: 'PartialObjectMetadataList' }, meta, itemsLength),
   };

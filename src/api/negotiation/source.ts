@@ -14,6 +14,8 @@ export interface Source {
   readonly gvk: Gvk;
   /** The bare message. */
   record(): Uint8Array;
+  /** A message that begins with the metadata; of the stored object, so without what a view keeps in annotations. */
+  metadata(): Uint8Array;
   /** Compact JSON; without kind and apiVersion when `bare`. */
   json(bare?: boolean): Uint8Array;
   object(): KubeObject;
@@ -26,6 +28,7 @@ export function objectSource(core: Core, message: MessageName, gvk: Gvk, object:
     message,
     gvk,
     record,
+    metadata: record,
     json: (bare) => core.codec.toJson(message, record(), bare ? undefined : gvk),
     object: () => decodeObject(core.codec, message, record(), gvk),
   };
@@ -34,10 +37,12 @@ export function objectSource(core: Core, message: MessageName, gvk: Gvk, object:
 /** A Status needs no codec as JSON. */
 export function statusSource(core: Core, status: object): Source {
   const gvk = { kind: 'Status', apiVersion: 'v1' };
+  const record = (): Uint8Array => encodeObject(core.codec, 'meta/v1.Status', status);
   return {
     message: 'meta/v1.Status',
     gvk,
-    record: () => encodeObject(core.codec, 'meta/v1.Status', status),
+    record,
+    metadata: record,
     json: () => utf8(goJson({ ...gvk, ...status })),
     object: () => status as KubeObject,
   };
@@ -46,11 +51,15 @@ export function statusSource(core: Core, status: object): Source {
 /** A stored version, served as `resource`. Bytes go out as they are unless the resource is a view. */
 export function entrySource(core: Core, resource: Resource, entry: Entry): Source {
   const { view, message } = resource.definition;
-  if (view) return objectSource(core, message, resource.gvk, view.fromStorage(core.store.object(entry)));
+  const metadata = (): Uint8Array => core.store.bytes(entry);
+  if (view) {
+    return { ...objectSource(core, message, resource.gvk, view.fromStorage(core.store.object(entry))), metadata };
+  }
   return {
     message,
     gvk: resource.gvk,
-    record: () => core.store.bytes(entry),
+    record: metadata,
+    metadata,
     json: (bare) => core.store.json(entry, bare ? undefined : resource.gvk),
     object: () => core.store.object(entry),
   };
@@ -62,12 +71,13 @@ export function restampedSource(core: Core, resource: Resource, entry: Entry, re
   const stamped = (): Uint8Array => core.codec.stampRevision(core.store.bytes(entry), revision);
   if (view) {
     const object = decodeObject(core.codec, entry.kind.message, stamped(), entry.kind.gvk);
-    return objectSource(core, message, resource.gvk, view.fromStorage(object));
+    return { ...objectSource(core, message, resource.gvk, view.fromStorage(object)), metadata: stamped };
   }
   return {
     message,
     gvk: resource.gvk,
     record: stamped,
+    metadata: stamped,
     json: (bare) => core.codec.toJson(message, stamped(), bare ? undefined : resource.gvk),
     object: () => decodeObject(core.codec, message, stamped(), resource.gvk),
   };

@@ -23,6 +23,7 @@ const cases: readonly [method: string, path: string, status: number][] = [
   ['GET', '/api/v1/namespaces/default/configmaps?fieldSelector=metadata.name%3Da', 200],
   ['GET', '/api/v1/namespaces/default/configmaps/%2e%2e', 400],
   ['GET', '/api/v1/namespaces/default/configmaps/a%2Fb', 404],
+  ['DELETE', '/api/v1/watch/namespaces/default/configmaps', 405],
   ['GET', '/api/v1/nope', 404],
   ['GET', '/api/v2/nope', 404],
 ];

@@ -48,13 +48,14 @@ export function dispatch(core: Core, exchange: Exchange): Promise<void> | void {
   if (!resource.namespaced && info.namespace !== '' && !ownNamespace) throw apiError.unknownPath();
   const call = callOf(exchange, resource);
   const subresource = resource.subresources.get(info.subresource);
-  if (resource.definition.deprecation) exchange.warn(resource.definition.deprecation);
   if (subresource?.type === 'connect') return connect(core, exchange, call, subresource);
   if (info.subresource !== '') return dispatchSubresource(core, exchange, call);
 
   const verbs = routeVerbs(resource, info);
   if (verbs.length === 0) throw apiError.unknownPath();
-  if (!isVerb(info.verb) || request.method === 'HEAD' || !verbs.includes(info.verb)) throw apiError.methodNotAllowed();
+  const isMisused = request.method === 'HEAD' || (info.watchPrefix && request.method !== 'GET');
+  if (isMisused || !isVerb(info.verb) || !verbs.includes(info.verb)) throw apiError.methodNotAllowed();
+  if (resource.definition.deprecation) exchange.warn(resource.definition.deprecation);
   checkPathName(info);
   if (resource.base.review) return serveReview(core, exchange, call);
   return faces[info.verb](core, exchange, call);

@@ -43,6 +43,17 @@ export function storedKinds(definitions: readonly ResourceDefinition[]): StoredK
     }));
 }
 
+/** Kinds that upstream registers in every version. */
+const metaKinds = [
+  'Status',
+  'ListOptions',
+  'GetOptions',
+  'DeleteOptions',
+  'CreateOptions',
+  'UpdateOptions',
+  'PatchOptions',
+];
+
 export class Registry {
   readonly #resources = new Map<string, Resource>();
   readonly #groups = new Set<string>();
@@ -63,7 +74,8 @@ export class Registry {
     if (!base.review && !stored) throw new Error(`${definition.resource}: the store does not keep this kind`);
     const subresources = new Map(Object.entries(definition.subresources ?? {}));
     this.#groups.add(definition.group);
-    this.#kinds.add(`${apiVersionOf(definition)} ${definition.kind}`);
+    const version = apiVersionOf(definition);
+    for (const kind of [definition.kind, `${definition.kind}List`, ...metaKinds]) this.#kinds.add(`${version} ${kind}`);
     this.#resources.set(resourceKey(definition.group, definition.version, definition.resource), {
       definition,
       gvk: { apiVersion: apiVersionOf(definition), kind: definition.kind },

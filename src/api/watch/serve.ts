@@ -156,13 +156,14 @@ function limitTime(core: Core, watcher: StreamWatcher, options: ListOptions): vo
   const seconds = options.timeoutSeconds || minRequestTimeoutSeconds * (1 + Math.random());
   const endMs = seconds * 1000;
   const end = core.clock.after(endMs, () => watcher.finish());
-  const last = core.clock.after(Math.max(0, endMs - bookmarkBeforeEndMs), () =>
-    watcher.bookmark(core.hub.settledRevision),
-  );
+  const last =
+    endMs > bookmarkBeforeEndMs
+      ? core.clock.after(endMs - bookmarkBeforeEndMs, () => watcher.bookmark(core.hub.settledRevision))
+      : undefined;
   const leave = watcher.onEnd;
   watcher.onEnd = () => {
     end.cancel();
-    last.cancel();
+    last?.cancel();
     leave();
   };
 }
