@@ -9,7 +9,10 @@ const services = { group: '', version: 'v1', resource: 'services' };
 const usualRange = { first: 30_000, last: 32_767 };
 
 /** Ports that writes on their way have chosen, until the store shows them; forgotten after a while in any case. */
-const pending = new Map<number, number>();
+type PendingPorts = Map<number, number>;
+
+/** By server: its client is what all of its writes share. */
+const pendingOf = new WeakMap<HookContext['client'], PendingPorts>();
 const forgetAfterMs = 60_000;
 
 /** Ports given to one write. `release` once the write has ended, well or not. */
@@ -29,23 +32,28 @@ export async function openNodePorts(context: HookContext, service: Service): Pro
     for (const port of nodePortsOf(other.spec ?? {})) used.add(port);
     if (other.spec && needsHealthCheck(other.spec)) used.add(other.spec.healthCheckNodePort ?? 0);
   }
-  for (const [port, sinceMs] of pending) {
-    if (context.nowMs - sinceMs > forgetAfterMs) pending.delete(port);
-    else used.add(port);
-  }
-  return new Lease(range, used, context);
+  return new Lease(range, used, context, pendingPorts(context));
+}
+
+function pendingPorts({ client, nowMs }: HookContext): PendingPorts {
+  const pending = pendingOf.get(client) ?? new Map<number, number>();
+  pendingOf.set(client, pending);
+  for (const [port, sinceMs] of pending) if (nowMs - sinceMs > forgetAfterMs) pending.delete(port);
+  return pending;
 }
 
 class Lease implements NodePortLease {
   readonly #range: { first: number; last: number };
   readonly #used: Set<number>;
   readonly #context: HookContext;
+  readonly #pending: PendingPorts;
   readonly #mine = new Set<number>();
 
-  constructor(range: { first: number; last: number }, used: Set<number>, context: HookContext) {
+  constructor(range: { first: number; last: number }, used: Set<number>, context: HookContext, pending: PendingPorts) {
     this.#range = range;
     this.#used = used;
     this.#context = context;
+    this.#pending = pending;
   }
 
   take(port: number, fail: (reason: string) => Error): void {
@@ -79,16 +87,16 @@ class Lease implements NodePortLease {
   }
 
   release(): void {
-    for (const port of this.#mine) pending.delete(port);
+    for (const port of this.#mine) this.#pending.delete(port);
   }
 
   #isUsed(port: number): boolean {
-    return this.#used.has(port) || this.#mine.has(port) || pending.has(port);
+    return this.#used.has(port) || this.#mine.has(port) || this.#pending.has(port);
   }
 
   #keep(port: number): void {
     this.#mine.add(port);
-    if (!this.#context.dryRun) pending.set(port, this.#context.nowMs);
+    if (!this.#context.dryRun) this.#pending.set(port, this.#context.nowMs);
   }
 }
 

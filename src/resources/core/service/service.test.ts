@@ -194,3 +194,18 @@ describe('node ports', () => {
     assert.equal(next.spec?.allocateLoadBalancerNodePorts, undefined);
   });
 });
+
+test('a node port on its way to one cluster is free in another', async () => {
+  const take = async (of: Cluster): Promise<unknown> => {
+    const service: Service = {
+      metadata: { name: 'a', namespace: 'n', uid: 'a' },
+      spec: { type: 'NodePort', ports: [{ port: 80, nodePort: 30_100 }] },
+    };
+    defaultService(service);
+    prepareForCreate(service);
+    return allocate(service, undefined, of.context());
+  };
+  await take(cluster);
+  await take(new Cluster());
+  await assert.rejects(take(cluster), /provided port is already allocated/);
+});
