@@ -51,6 +51,7 @@ class GzipPieces implements ListPieces {
       this.#out.push(chunk);
       this.#outBytes += chunk.length;
     });
+    this.#gzip.on('error', () => {}); // who writes or waits for the end is told; unheard it would end the process
   }
 
   async next(): Promise<Uint8Array> {

@@ -106,11 +106,17 @@ class SharedList {
     if (this.#making) return this.#making.then(() => this.#piece(index));
     const made = this.#source.next();
     if (!(made instanceof Promise)) return this.#keep(made.slice());
-    this.#making = made
-      .then((piece) => void this.#keep(piece))
-      .finally(() => {
+    // Kept and no longer in the making at once: between the two, a reader would take the list to go on.
+    this.#making = made.then(
+      (piece) => {
         this.#making = undefined;
-      });
+        this.#keep(piece);
+      },
+      (error: unknown) => {
+        this.#making = undefined;
+        throw error;
+      },
+    );
     return this.#making.then(() => this.#piece(index));
   }
 
