@@ -27,7 +27,7 @@ function slowWatcher() {
     end: () => written.push('end'),
     abort: () => written.push('abort'),
   };
-  const core = { clock: new ManualClock(), log: silentLogger, budget: defaultBudget } as Core;
+  const core = { clock: new ManualClock(), log: silentLogger, budget: defaultBudget } as unknown as Core;
   const options = { projection: { headed: false } } as StreamOptions;
   const watcher = new StreamWatcher(core, sink, options, 0);
   const live = (frame: string): void =>
