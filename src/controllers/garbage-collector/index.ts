@@ -76,6 +76,8 @@ class Collector {
   readonly #client: Client;
   readonly #ownership: Ownership;
   readonly #misplaced: (at: Identity, reference: OwnerReference) => Promise<void>;
+  /** Owners whose dependents are being deleted: at the end it is seen whether the owner may go. */
+  readonly #emptying = new Set<string>();
   #stopped = false;
 
   constructor(
@@ -102,7 +104,7 @@ class Collector {
 
   async carryOut(task: Task): Promise<void> {
     if (task.do === 'look') return this.#look(task.at);
-    if (task.do === 'finish') return this.#finish(task.at);
+    if (task.do === 'finish') return this.#emptying.has(task.at.uid) ? undefined : this.#finish(task.at);
     await this.#eachDependent(task.owner, (dependent) => this.#judge(dependent));
   }
 
@@ -123,7 +125,12 @@ class Collector {
   }
 
   async #deleteDependents(at: Identity): Promise<void> {
-    await this.#eachDependent(at.uid, (dependent) => this.#judge(dependent));
+    this.#emptying.add(at.uid);
+    try {
+      await this.#eachDependent(at.uid, (dependent) => this.#judge(dependent));
+    } finally {
+      this.#emptying.delete(at.uid);
+    }
     if (!this.#stopped) await this.#finish(at);
   }
 
