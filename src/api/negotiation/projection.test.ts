@@ -4,13 +4,16 @@ import { definitions } from '../../resources/index.ts';
 import { at } from '../testing/exchange.ts';
 import { testCluster } from '../testing/cluster.ts';
 
-test('metadata of a view is the stored one: what the view keeps in annotations is not seen', async () => {
+test('metadata and columns of a view are those of the stored object, not of the view and its annotations', async () => {
   const cluster = await testCluster({ definitions });
   const autoscalers = '/namespaces/default/horizontalpodautoscalers';
   const spec = {
     maxReplicas: 3,
     scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'd' },
-    metrics: [{ type: 'Pods', pods: { metric: { name: 'm' }, target: { type: 'AverageValue', averageValue: '1' } } }],
+    metrics: [
+      { type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: 60 } } },
+      { type: 'Pods', pods: { metric: { name: 'm' }, target: { type: 'AverageValue', averageValue: '1' } } },
+    ],
   };
   await cluster.ask('POST', `/apis/autoscaling/v2${autoscalers}`, { body: { metadata: { name: 'a' }, spec } });
   const object = await cluster.ask('GET', `/apis/autoscaling/v1${autoscalers}/a`);
@@ -24,6 +27,7 @@ test('metadata of a view is the stored one: what the view keeps in annotations i
     const answer = await cluster.ask('GET', `/apis/autoscaling/v1${autoscalers}${path}`, { headers });
     assert.equal(at(answer.json, `${member}.name`), 'a');
     assert.equal(at(answer.json, `${member}.annotations`), undefined);
+    if (kind === 'Table') assert.equal(at(answer.json, 'rows.0.cells.2'), 'cpu: <unknown>/60%, <unknown>/1');
   }
   await cluster.close();
 });

@@ -142,7 +142,7 @@ function table(core: Core, resource: Resource, apiVersion: string, include: Incl
     const served = source.object();
     const embedded =
       include === 'None' ? null : include === 'Object' ? served : JSON.parse(fromUtf8(partial.one(source)));
-    const object = storageForm ? storageForm.toStorage(served) : served;
+    const object = source.stored?.() ?? (storageForm ? storageForm.toStorage(served) : served);
     return goJson(tableRow(resource, object, core.clock.nowMs(), embedded));
   };
   const single = (source: Source, definitions: string): Uint8Array => {

@@ -19,6 +19,8 @@ export interface Source {
   /** Compact JSON; without kind and apiVersion when `bare`. */
   json(bare?: boolean): Uint8Array;
   object(): KubeObject;
+  /** The stored object behind a view, where there is one: columns are printed from it. */
+  stored?(): KubeObject;
 }
 
 /** An object of any message: Status, Scale, dry-run results, converted views. */
@@ -53,7 +55,8 @@ export function entrySource(core: Core, resource: Resource, entry: Entry): Sourc
   const { view, message } = resource.definition;
   const metadata = (): Uint8Array => core.store.bytes(entry);
   if (view) {
-    return { ...objectSource(core, message, resource.gvk, view.fromStorage(core.store.object(entry))), metadata };
+    const stored = core.store.object(entry);
+    return { ...objectSource(core, message, resource.gvk, view.fromStorage(stored)), metadata, stored: () => stored };
   }
   return {
     message,
@@ -71,7 +74,11 @@ export function restampedSource(core: Core, resource: Resource, entry: Entry, re
   const stamped = (): Uint8Array => core.codec.stampRevision(core.store.bytes(entry), revision);
   if (view) {
     const object = decodeObject(core.codec, entry.kind.message, stamped(), entry.kind.gvk);
-    return { ...objectSource(core, message, resource.gvk, view.fromStorage(object)), metadata: stamped };
+    return {
+      ...objectSource(core, message, resource.gvk, view.fromStorage(object)),
+      metadata: stamped,
+      stored: () => object,
+    };
   }
   return {
     message,
