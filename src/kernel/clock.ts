@@ -15,21 +15,27 @@ export interface Timer {
 }
 
 /** The machine's clock. */
+/** What setTimeout can count to; anything above it would fire at once. */
+const timerLimitMs = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
   after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
+    const timer = setTimeout(callback, Math.min(delayMs, timerLimitMs));
     timer.unref();
     return { cancel: () => clearTimeout(timer) };
   },
   sleep: (delayMs, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      const timer = setTimeout(() => {
-        signal?.removeEventListener('abort', onAbort);
-        resolve();
-      }, delayMs);
+      const timer = setTimeout(
+        () => {
+          signal?.removeEventListener('abort', onAbort);
+          resolve();
+        },
+        Math.min(delayMs, timerLimitMs),
+      );
       const onAbort = (): void => {
         clearTimeout(timer);
         reject(signal?.reason);
