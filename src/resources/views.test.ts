@@ -50,6 +50,20 @@ describe('autoscaling/v1', () => {
     status: { currentReplicas: 1, desiredReplicas: 2 },
   };
 
+  test('annotations that users filled with something else are left out', () => {
+    for (const text of ['7', 'null', '"a"', '[7]', '[null]', '{"ScaleUp":7}', '{bad']) {
+      const annotations = Object.fromEntries(
+        ['metrics', 'current-metrics', 'conditions', 'behavior'].map((key) => [
+          `autoscaling.alpha.kubernetes.io/${key}`,
+          text,
+        ]),
+      );
+      const spec = { scaleTargetRef: v2.spec.scaleTargetRef, maxReplicas: 1 };
+      const object = { metadata: { name: 'h', namespace: 'n', annotations }, spec };
+      assert.equal(toStorage(object as KubeObject).metadata.annotations, undefined, text);
+    }
+  });
+
   test('shows the CPU target and carries the rest in annotations, in the shapes of v1', () => {
     const shown = fromStorage(v2) as KubeObject & { spec: Record<string, unknown> };
     assert.equal(shown.spec['targetCPUUtilizationPercentage'], 50);

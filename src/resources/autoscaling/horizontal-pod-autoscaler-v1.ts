@@ -74,25 +74,29 @@ function toV2(o: V1): V2 {
   const { targetCPUUtilizationPercentage: target, ...spec } = o.spec ?? {};
   const { currentCPUUtilizationPercentage: utilization, ...status } = o.status ?? {};
   const annotations = { ...o.metadata.annotations };
-  const take = <T>(key: string): T | undefined => {
+  const take = (key: string): unknown => {
     const text = annotations[key];
     delete annotations[key];
-    return parse<T>(text);
+    return parse(text);
   };
-  const metrics = (take<V1Metric[]>(metricsKey) ?? []).map(specFromV1);
+  const takeList = <T>(key: string): T[] | undefined => {
+    const list = take(key);
+    return Array.isArray(list) && list.every(isObject) ? (list as T[]) : undefined;
+  };
+  const metrics = (takeList<V1Metric>(metricsKey) ?? []).map(specFromV1);
   if (target !== undefined) {
     metrics.push({
       type: 'Resource',
       resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: target } },
     });
   }
-  const currentMetrics = (take<V1Metric[]>(currentMetricsKey) ?? []).map(statusFromV1);
+  const currentMetrics = (takeList<V1Metric>(currentMetricsKey) ?? []).map(statusFromV1);
   if (utilization !== undefined && currentMetrics.length === 0) {
     currentMetrics.push({ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: utilization } } });
   }
-  const conditions = take<NonNullable<NonNullable<V2['status']>['conditions']>>(conditionsKey);
-  const behaviorText = take<object>(behaviorKey);
-  const behavior = behaviorText && behaviorFromV1(behaviorText);
+  const conditions = takeList<NonNullable<NonNullable<V2['status']>['conditions']>[number]>(conditionsKey);
+  const shown = take(behaviorKey);
+  const behavior = isObject(shown) ? behaviorFromV1(shown) : undefined;
   const { annotations: _, ...metadata } = o.metadata;
   const result: V2 & KubeObject = {
     ...o,
@@ -105,10 +109,14 @@ function toV2(o: V1): V2 {
   return result;
 }
 
-function parse<T>(text: string | undefined): T | undefined {
+const isObject = (value: unknown): value is object =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Users may write anything there: what does not read is left out, as upstream does. */
+function parse(text: string | undefined): unknown {
   if (!text) return undefined;
   try {
-    return JSON.parse(text) as T;
+    return JSON.parse(text) as unknown;
   } catch {
     return undefined;
   }
