@@ -35,7 +35,18 @@ export async function parseYaml(text: string): Promise<ParsedYaml> {
     const key = /^\s*["']?([^"':\s]+)/.exec(text.slice(error.pos[0]))?.[1] ?? '';
     return `line ${line}: key ${JSON.stringify(key)} already set in map`;
   });
-  return { value: document.toJS({ maxAliasCount: aliasLimit }) as unknown, duplicates };
+  const value: unknown = document.toJS({ maxAliasCount: aliasLimit });
+  const cyclic = text.includes('*') ? findCycle(value, []) : false;
+  if (cyclic) throw new Error('yaml: anchor value contains itself');
+  return { value, duplicates };
+}
+
+/** True when an alias stands within its own anchor's value. The number of aliases is bounded, and so this walk. */
+function findCycle(value: unknown, above: readonly unknown[]): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (above.includes(value)) return true;
+  const path = [...above, value];
+  return Object.values(value).some((member) => findCycle(member, path));
 }
 
 const style: ToStringOptions = { indentSeq: false, lineWidth: 0 };

@@ -21,7 +21,7 @@ export function decodeContinue(text: string): ContinueToken {
   if (bad !== undefined) throw apiError.badRequest(`${invalid}: illegal base64 data at input byte ${bad}`);
   let token: { v?: unknown; rv?: unknown; start?: unknown };
   try {
-    token = JSON.parse(Buffer.from(text, 'base64url').toString()) as typeof token;
+    token = (JSON.parse(Buffer.from(text, 'base64url').toString()) as typeof token | null) ?? {};
   } catch (error) {
     throw apiError.badRequest(`${invalid}: ${(error as Error).message}`);
   }

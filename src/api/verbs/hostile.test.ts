@@ -168,3 +168,27 @@ test('what a write answers with outlives what has to be settled after it', async
   assert.deepEqual(own(answer, 'data'), { k: 'v' });
   await cluster.close();
 });
+
+test('a continue token that is no object is refused', async () => {
+  const cluster = await testCluster();
+  for (const value of ['null', '7', '[]', '"a"', '{"v":"meta.k8s.io/v1","rv":null}']) {
+    const token = Buffer.from(value).toString('base64url');
+    assert.equal((await cluster.ask('GET', `${maps}?continue=${token}`)).status, 400, value);
+  }
+  await cluster.close();
+});
+
+test('YAML whose anchor stands in its own value is refused', async () => {
+  const cluster = await testCluster();
+  const body = '&a {apiVersion: v1, kind: ConfigMap, metadata: {name: a, labels: *a}}';
+  const applied = await cluster.ask('PATCH', `${maps}/a?fieldManager=m`, {
+    headers: { 'content-type': 'application/apply-patch+yaml' },
+    body,
+  });
+  const created = await cluster.ask('POST', maps, { headers: { 'content-type': 'application/yaml' }, body });
+  assert.deepEqual([applied.status, created.status], [400, 400]);
+  const shared = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, labels: &l {x: z}, annotations: *l}\n';
+  const good = await cluster.ask('POST', maps, { headers: { 'content-type': 'application/yaml' }, body: shared });
+  assert.equal(good.status, 201, good.text);
+  await cluster.close();
+});
