@@ -3,6 +3,7 @@ import { apiError } from '../../kernel/status.ts';
 import type { ActionSubresource, ConnectSubresource, ScaleSubresource } from '../../resources/define.ts';
 import type { MessageName } from '../../schema/codec.ts';
 import type { KubeObject } from '../../schema/object.ts';
+import { fromScaleEntries, toScaleEntries } from '../apply/index.ts';
 import type { Call, Core } from '../core.ts';
 import type { Exchange } from '../exchange.ts';
 import { trackUpdate } from '../fields.ts';
@@ -19,7 +20,7 @@ import { checkName, ensureNamespace } from '../verbs/meta.ts';
 import { managerName, parseWriteOptions, type WriteOptions } from '../verbs/options.ts';
 import { patchObject, type PatchTarget } from '../verbs/patch.ts';
 import { applyUpdate } from '../verbs/update.ts';
-import { toParentFields, toScaleFields, trackScale } from './scale-fields.ts';
+import { trackScale } from './scale-fields.ts';
 import { type Scale, scaleGvk, scaleMessage, scaleOf, withScale } from './scale.ts';
 
 const keyOf = (call: Call): string => {
@@ -107,8 +108,8 @@ export const scaleTarget = (core: Core, call: Call, subresource: ScaleSubresourc
   write: (current, patched) => withScale(call, subresource, current!, patched as Scale),
   track: (next, current, patched, manager) =>
     trackScale(core, call, next, scaleOf(subresource, current), patched as Scale, manager),
-  fields: toScaleFields,
-  parentFields: (parent, own) => toParentFields(parent, own, call.resource.gvk.apiVersion),
+  fields: (parent) => toScaleEntries(parent, call.resource.gvk.apiVersion),
+  parentFields: (parent, own) => fromScaleEntries(parent, call.resource.gvk.apiVersion, own),
 });
 
 /** POST of a body that acts on its parent: token, binding, eviction. */
