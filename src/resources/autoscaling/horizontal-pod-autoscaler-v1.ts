@@ -96,7 +96,8 @@ function toV2(o: V1): V2 {
   }
   const conditions = takeList<NonNullable<NonNullable<V2['status']>['conditions']>[number]>(conditionsKey);
   const shown = take(behaviorKey);
-  const behavior = isObject(shown) ? behaviorFromV1(shown) : undefined;
+  const read = isObject(shown) ? behaviorFromV1(shown) : undefined;
+  const behavior = read && [read.scaleUp, read.scaleDown].every(areRules) ? read : undefined;
   const { annotations: _, ...metadata } = o.metadata;
   const result: V2 & KubeObject = {
     ...o,
@@ -111,6 +112,12 @@ function toV2(o: V1): V2 {
 
 const isObject = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const areRules = (value: unknown): boolean => {
+  if (value === undefined) return true;
+  const policies = isObject(value) ? ((value as { policies?: unknown }).policies ?? []) : undefined;
+  return Array.isArray(policies) && policies.every(isObject);
+};
 
 /** Users may write anything there: what does not read is left out, as upstream does. */
 function parse(text: string | undefined): unknown {
