@@ -5,6 +5,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../kernel/log.ts';
 import type { Codec } from '../schema/codec.ts';
 import type { Store } from '../store/types.ts';
+import type { AuditSink } from './audit/types.ts';
 import type { Registry, Resource } from './routing/index.ts';
 import type { ActionHandler, AdmissionPlugin, Authorizer, ReviewHandler, UserInfo } from './types.ts';
 import type { ConnectHandler } from './subresources/index.ts';
@@ -26,6 +27,8 @@ export interface Core {
   hub: WatchHub;
   lists: SharedLists;
   nodePorts: { first: number; last: number } | undefined;
+  /** Told of every request that it wants to be told of. */
+  audit?: AuditSink;
   /** Full rights, for hooks. */
   systemClient: Client;
 }

@@ -1,16 +1,18 @@
 /** The way of a request: identity, authorization, limits, then the verb or the path handler. */
 import { apiError, StatusError } from '../kernel/status.ts';
+import { HttpTrail } from './audit/index.ts';
 import type { Core } from './core.ts';
+import { deadlineExceeded, deadlineOf } from './deadline.ts';
 import { Exchange } from './exchange.ts';
 import { Flows } from './flow.ts';
 import type { HttpHandler, HttpRequest, HttpResponse } from './http/types.ts';
-import { InFlight } from './in-flight.ts';
+import { InFlight, isLongRunning } from './in-flight.ts';
 import { sendError } from './negotiation/index.ts';
 import { dispatch } from './routing/dispatch.ts';
 import { parseRequestInfo, sendNotFound, sendText } from './routing/index.ts';
 import type { PathRouter } from './routing/index.ts';
 import type { AccessAttributes, Authenticator, UserInfo } from './types.ts';
-import { requireAccess } from './verbs/authorize.ts';
+import { forbidden } from './verbs/authorize.ts';
 
 /**
  * Who a request acts as. Returns `user` unless the request asks for another; throws StatusError when that is refused.
@@ -37,24 +39,44 @@ export function createPipeline(parts: PipelineParts): HttpHandler {
   const inFlight = new InFlight(core.budget);
   const flows = new Flows(core);
 
-  const serve = async (exchange: Exchange): Promise<void> => {
+  const serve = async (exchange: Exchange, trail: HttpTrail | undefined): Promise<void> => {
     const { info } = exchange;
-    exchange.user = await identify(parts, exchange);
+    const limitMs = isLongRunning(info) ? undefined : deadlineOf(exchange.query);
+    exchange.user = await identify(parts, exchange, trail);
     exchange.flow = flows.headersFor(exchange.user);
     const leave = inFlight.enter(info, exchange.user.groups);
     if (!leave) return sendText(exchange, 429, tooManyRequests, [['Retry-After', '1']]);
     try {
-      requireAccess(core.authorizer, attributesOf(exchange, exchange.user));
+      authorize(core, exchange, trail);
       exchange.admitted = true;
-      await (info.isResource ? dispatch(core, exchange) : servePath(parts.paths, exchange));
+      const work = info.isResource ? dispatch(core, exchange) : servePath(parts.paths, exchange);
+      if (work) await (limitMs === undefined ? work : within(limitMs, work, exchange, trail));
     } finally {
       leave();
     }
   };
 
+  /** What takes too long is answered without it, and counts as in flight until it has ended. */
+  const within = async (
+    limitMs: number,
+    work: Promise<void>,
+    exchange: Exchange,
+    trail: HttpTrail | undefined,
+  ): Promise<void> => {
+    const timer = core.clock.after(limitMs, () => fail(core, exchange, deadlineExceeded(), trail));
+    try {
+      await work;
+    } finally {
+      timer.cancel();
+    }
+  };
+
   return (request, response) => {
-    const exchange = exchangeOf(request, response);
-    serve(exchange).catch((error: unknown) => fail(core, exchange, error));
+    const trail = core.audit && new HttpTrail(core.audit, core.clock, request, response);
+    const exchange = exchangeOf(request, trail ?? response);
+    trail?.parsed(exchange, targetOf(exchange));
+    const served = serve(exchange, trail).catch((error: unknown) => fail(core, exchange, error, trail));
+    if (trail) void served.then(() => trail.settled());
   };
 }
 
@@ -63,18 +85,29 @@ function exchangeOf(request: HttpRequest, response: HttpResponse): Exchange {
   return new Exchange(request, response, query, parseRequestInfo(request.method, request.path, query));
 }
 
-async function identify(parts: PipelineParts, exchange: Exchange): Promise<UserInfo> {
+function authorize(core: Core, exchange: Exchange, trail: HttpTrail | undefined): void {
+  const attributes = attributesOf(exchange, exchange.user);
+  const decision = core.authorizer.authorize(attributes);
+  trail?.decided(decision);
+  if (!decision.allowed) throw forbidden(attributes, decision.reason);
+}
+
+async function identify(parts: PipelineParts, exchange: Exchange, trail: HttpTrail | undefined): Promise<UserInfo> {
   const { request } = exchange;
   const found = parts.authenticator.authenticate(request);
   const user = found instanceof Promise ? await found : found;
   if (!user) throw apiError.unauthorized();
-  return parts.impersonate(user, request.headers(), attributesOf(exchange, user));
+  trail?.authenticated(user);
+  const acting = parts.impersonate(user, request.headers(), attributesOf(exchange, user));
+  trail?.actsAs(acting);
+  return acting;
 }
 
-function attributesOf({ info }: Exchange, user: UserInfo): AccessAttributes {
-  if (!info.isResource) return { user, verb: info.verb, path: info.path };
+const attributesOf = (exchange: Exchange, user: UserInfo): AccessAttributes => ({ user, ...targetOf(exchange) });
+
+function targetOf({ info }: Exchange): Omit<AccessAttributes, 'user'> {
+  if (!info.isResource) return { verb: info.verb, path: info.path };
   return {
-    user,
     verb: info.verb,
     group: info.group,
     version: info.version,
@@ -100,8 +133,9 @@ async function servePath(paths: PathRouter, exchange: Exchange): Promise<void> {
   exchange.send(answer.status, answer.contentType, answer.body, answer.headers ?? []);
 }
 
-function fail(core: Core, exchange: Exchange, error: unknown): void {
+function fail(core: Core, exchange: Exchange, error: unknown, trail: HttpTrail | undefined): void {
   try {
+    trail?.failed(error);
     if (exchange.begun) {
       if (!(error instanceof StatusError))
         core.log.error('stream failed', { path: exchange.info.path, error: String(error) });

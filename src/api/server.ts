@@ -6,6 +6,7 @@ import type { Logger } from '../kernel/log.ts';
 import type { ResourceDefinition } from '../resources/define.ts';
 import type { Codec } from '../schema/codec.ts';
 import type { Store } from '../store/types.ts';
+import { AuditedClient, type AuditSink } from './audit/index.ts';
 import { InProcessClient } from './client/index.ts';
 import type { Core } from './core.ts';
 import type { HttpHandler } from './http/types.ts';
@@ -43,6 +44,8 @@ export interface ApiServerOptions {
   paths: readonly PathHandler[];
   /** Ports that Services may get on nodes; 30000–32767 when absent. */
   nodePorts?: { first: number; last: number };
+  /** Told of every request, over HTTP and in process, that its policy does not leave out. */
+  audit?: AuditSink;
   clock: Clock;
   log: Logger;
   budget: Budget;
@@ -83,9 +86,15 @@ export function createApiServer(options: ApiServerOptions): ApiServer {
   });
   return {
     handle,
-    client: (user) => new InProcessClient(core, user),
+    client: (user) => clientOf(core, user),
     close: () => core.hub.close(),
   };
+}
+
+function clientOf(core: Core, user: UserInfo): Client {
+  const { audit: sink, authorizer, clock } = core;
+  const client = new InProcessClient(core, user);
+  return sink ? new AuditedClient({ client, user, sink, authorizer, clock }) : client;
 }
 
 const everythingAllowed: Authorizer = { authorize: () => ({ allowed: true, reason: '' }) };

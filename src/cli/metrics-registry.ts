@@ -1,8 +1,12 @@
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import type { AuditLog } from '../api/audit/index.ts';
 import type { Store } from '../store/index.ts';
 
-/** Process metrics (event-loop delay since the last scrape among them) and the store's. */
-export function createRegistry(store: Store): { metrics(): Promise<string>; contentType: string } {
+/** Process metrics (event-loop delay since the last scrape among them), the store's and the audit log's. */
+export function createRegistry(
+  store: Store,
+  audit: AuditLog | undefined,
+): { metrics(): Promise<string>; contentType: string } {
   const register = new Registry();
   collectDefaultMetrics({ register });
   for (const [name, help] of storeGauges) {
@@ -15,7 +19,31 @@ export function createRegistry(store: Store): { metrics(): Promise<string>; cont
       },
     });
   }
+  if (audit) countAudit(register, audit);
   return { metrics: () => register.metrics(), contentType: 'text/plain; version=0.0.4' };
+}
+
+/** Upstream's names. */
+function countAudit(register: Registry, audit: AuditLog): void {
+  new Counter({
+    name: 'apiserver_audit_event_total',
+    help: 'Counter of audit events generated and sent to the audit backend.',
+    registers: [register],
+    collect() {
+      this.reset();
+      this.inc(audit.stats().events);
+    },
+  });
+  new Counter({
+    name: 'apiserver_audit_error_total',
+    help: 'Counter of audit events that failed to be audited properly. Plugin identifies the plugin affected by the error.',
+    labelNames: ['plugin'],
+    registers: [register],
+    collect() {
+      this.reset();
+      this.inc({ plugin: 'log' }, audit.stats().dropped);
+    },
+  });
 }
 
 const storeGauges = [

@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { admissionChain, storeLookup } from '../api/admission/index.ts';
+import { AuditLog } from '../api/audit/index.ts';
 import { createImpersonation } from '../api/authn/index.ts';
 import { createRbac } from '../api/authz/index.ts';
 import { Discovery } from '../api/discovery/index.ts';
@@ -72,10 +73,15 @@ async function startAll(
     ),
   );
 
+  const audit = await lifecycle.start(
+    'audit',
+    () => createAuditLog(config, paths, log),
+    (file) => file?.close(),
+  );
   const readiness = { bootstrapped: false };
   const api = await lifecycle.start(
     'api',
-    () => createApi(settings, derived, pki, opened, readiness, log),
+    () => createApi(settings, derived, pki, opened, readiness, audit, log),
     ({ close }) => close(),
   );
   await lifecycle.start(
@@ -131,12 +137,27 @@ async function prepareCertificates(config: Config, paths: DataPaths, derived: De
   return pki;
 }
 
+/** undefined when nothing is to be recorded. */
+function createAuditLog({ apiServer }: Config, { auditLog: file }: DataPaths, log: Logger): AuditLog | undefined {
+  const { profile, maxFileAge: maxAgeDays, maxFiles, maxFileSize } = apiServer.auditLog;
+  if (profile === 'None') return undefined;
+  return new AuditLog({
+    file,
+    maxAgeDays,
+    maxFiles,
+    maxFileBytes: maxFileSize * 2 ** 20,
+    clock,
+    log: log.child('audit'),
+  });
+}
+
 function createApi(
   settings: Settings,
   derived: Derived,
   pki: Pki,
   { store, codec }: OpenedStore,
   readiness: { bootstrapped: boolean },
+  audit: AuditLog | undefined,
   log: Logger,
 ): { server: ApiServer; close(): void } {
   const rbac = createRbac(store);
@@ -168,9 +189,10 @@ function createApi(
       ...authentication.paths,
       ...healthPaths([], [{ name: 'poststarthook/bootstrap', check: () => readiness.bootstrapped }]),
       versionPath,
-      metricsPath(store),
+      metricsPath(store, audit),
     ],
     nodePorts: derived.nodePorts,
+    ...(audit && { audit }),
     clock,
     log: log.child('api'),
     budget: settings.profile.budget,

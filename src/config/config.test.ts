@@ -6,7 +6,9 @@ import { test } from 'node:test';
 import {
   ConfigError,
   chooseProfile,
+  dataPaths,
   defaultConfig,
+  defaultDataDir,
   derive,
   loadConfig,
   loadProfiles,
@@ -41,6 +43,21 @@ test('drop-ins merge over the file: maps merge, lists are replaced, null deletes
   assert.deepEqual(config.apiServer.subjectAltNames, ['y.test']);
 });
 
+test('the audit log: a zero leaves the default, bodies are not recorded', () => {
+  const lines: string[] = [];
+  const auditLog = { profile: 'AllRequestBodies', maxFiles: 0, maxFileSize: 5, maxFileAge: 30 };
+  const { apiServer } = readConfig({ apiServer: { auditLog } }, (line) => lines.push(line));
+  assert.deepEqual(apiServer.auditLog, { ...auditLog, maxFiles: 10 });
+  assert.deepEqual(lines, [
+    'apiServer.auditLog.profile AllRequestBodies: bodies are not recorded yet; requests are recorded as Default',
+  ]);
+});
+
+test('the audit log is where MicroShift has it, unless the data is elsewhere', () => {
+  assert.equal(dataPaths(defaultDataDir).auditLog, '/var/log/kube-apiserver/audit.log');
+  assert.equal(dataPaths('/data').auditLog, '/data/log/audit.log');
+});
+
 test('unknown and idle keys warn with their path', () => {
   const lines: string[] = [];
   readConfig({ nope: 1, node: { nope: 2 }, ingress: { status: 'Managed' } }, (line) => lines.push(line));
@@ -58,6 +75,10 @@ for (const [name, document, path] of [
   ['a bad network', { network: { serviceNetwork: ['10.43.0.1/16'] } }, 'network.serviceNetwork[0]'],
   ['a reversed port range', { network: { serviceNodePortRange: '9-8' } }, 'network.serviceNodePortRange'],
   ['localhost as alternative name', { apiServer: { subjectAltNames: ['localhost'] } }, 'apiServer.subjectAltNames[0]'],
+  ['an unknown audit profile', { apiServer: { auditLog: { profile: 'default' } } }, 'apiServer.auditLog.profile'],
+  ['a negative age', { apiServer: { auditLog: { maxFileAge: -1 } } }, 'apiServer.auditLog.maxFileAge'],
+  ['a number of files as text', { apiServer: { auditLog: { maxFiles: '3' } } }, 'apiServer.auditLog.maxFiles'],
+  ['half a megabyte', { apiServer: { auditLog: { maxFileSize: 0.5 } } }, 'apiServer.auditLog.maxFileSize'],
   ['an unknown backend', { store: { backend: 'mongo' } }, 'store.backend'],
 ] as const) {
   test(`${name} is refused with its path`, () => {

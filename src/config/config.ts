@@ -10,6 +10,7 @@ export interface Config {
     subjectAltNames: string[];
     port: number;
     front: 'auto' | 'uws' | 'node';
+    auditLog: AuditLogConfig;
   };
   dns: { baseDomain: string };
   network: { clusterNetwork: string[]; serviceNetwork: string[]; serviceNodePortRange: string };
@@ -20,6 +21,18 @@ export interface Config {
   hardwareProfile: string;
 }
 
+export type AuditProfile = 'None' | 'Default' | 'WriteRequestBodies' | 'AllRequestBodies';
+
+/** Who asked what of the API. `maxFileAge` is in days (0 = for ever), `maxFileSize` in megabytes. */
+export interface AuditLogConfig {
+  profile: AuditProfile;
+  maxFileAge: number;
+  maxFiles: number;
+  maxFileSize: number;
+}
+
+const auditProfiles: readonly AuditProfile[] = ['None', 'Default', 'WriteRequestBodies', 'AllRequestBodies'];
+
 export type LogLevelName = 'Normal' | 'Debug' | 'Trace' | 'TraceAll';
 
 const logLevels: readonly LogLevelName[] = ['Normal', 'Debug', 'Trace', 'TraceAll'];
@@ -27,7 +40,13 @@ const logLevels: readonly LogLevelName[] = ['Normal', 'Debug', 'Trace', 'TraceAl
 /** Embedded defaults for this machine. */
 export function defaultConfig(): Config {
   return {
-    apiServer: { advertiseAddress: '', subjectAltNames: [], port: 6443, front: 'auto' },
+    apiServer: {
+      advertiseAddress: '',
+      subjectAltNames: [],
+      port: 6443,
+      front: 'auto',
+      auditLog: { profile: 'Default', maxFileAge: 0, maxFiles: 10, maxFileSize: 200 },
+    },
     dns: { baseDomain: 'example.com' },
     network: {
       clusterNetwork: ['10.42.0.0/16'],
@@ -66,6 +85,7 @@ export function readConfig(document: unknown, warn: (line: string) => void): Con
   set(apiServer, 'subjectAltNames', 'apiServer.', altNames, (v) => (config.apiServer.subjectAltNames = v));
   set(apiServer, 'port', 'apiServer.', port, (v) => (config.apiServer.port = v));
   set(apiServer, 'front', 'apiServer.', oneOf(['auto', 'uws', 'node'] as const), (v) => (config.apiServer.front = v));
+  readAuditLog(mapping(apiServer['auditLog'] ?? {}, 'apiServer.auditLog'), config.apiServer.auditLog, warn);
 
   const dns = mapping(root['dns'] ?? {}, 'dns');
   set(dns, 'baseDomain', 'dns.', text, (v) => (config.dns.baseDomain = v));
@@ -89,6 +109,17 @@ export function readConfig(document: unknown, warn: (line: string) => void): Con
 
   set(root, 'hardwareProfile', '', text, (v) => (config.hardwareProfile = v));
   return config;
+}
+
+/** As in MicroShift, a zero leaves the default. */
+function readAuditLog(from: Record<string, unknown>, to: AuditLogConfig, warn: (line: string) => void): void {
+  const path = 'apiServer.auditLog.';
+  set(from, 'profile', path, oneOf(auditProfiles), (v) => (to.profile = v));
+  set(from, 'maxFileAge', path, wholeNumber, (v) => (to.maxFileAge = v || to.maxFileAge));
+  set(from, 'maxFiles', path, wholeNumber, (v) => (to.maxFiles = v || to.maxFiles));
+  set(from, 'maxFileSize', path, wholeNumber, (v) => (to.maxFileSize = v || to.maxFileSize));
+  if (to.profile === 'None' || to.profile === 'Default') return;
+  warn(`${path}profile ${to.profile}: bodies are not recorded yet; requests are recorded as Default`);
 }
 
 /** Resolves what the configuration leaves to the machine. */
@@ -125,7 +156,7 @@ const knownKeys: KnownKeys = {
     port: 'used',
     front: 'used',
     namedCertificates: 'unused',
-    auditLog: 'unused',
+    auditLog: { profile: 'used', maxFileAge: 'used', maxFiles: 'used', maxFileSize: 'used' },
     tls: 'unused',
     featureGates: 'unused',
   },
@@ -201,6 +232,11 @@ const texts: Reader<string[]> = (value, path) => {
 const port: Reader<number> = (value, path) => {
   if (typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= 65_535) return value;
   throw new ConfigError(path, 'must be a port number');
+};
+
+const wholeNumber: Reader<number> = (value, path) => {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
+  throw new ConfigError(path, 'must be a whole number, 0 or more');
 };
 
 const ipAddress: Reader<string> = (value, path) => {

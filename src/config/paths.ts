@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 
-/** Every path below the data directory. */
+/** Every path that follows from the data directory. */
 export interface DataPaths {
   root: string;
   certs: string;
@@ -8,6 +8,8 @@ export interface DataPaths {
   kubeconfig: string;
   database: string;
   compileCache: string;
+  /** Outside the data directory when that is the default one, where MicroShift has it. */
+  auditLog: string;
 }
 
 export const defaultDataDir = '/var/lib/microshift';
@@ -20,5 +22,6 @@ export function dataPaths(root: string): DataPaths {
     kubeconfig: join(root, 'resources/kubeadmin/kubeconfig'),
     database: join(root, 'store/nanoshift.db'),
     compileCache: join(root, 'cache/compile'),
+    auditLog: root === defaultDataDir ? '/var/log/kube-apiserver/audit.log' : join(root, 'log/audit.log'),
   };
 }
