@@ -1,7 +1,7 @@
 /** Long work gives the event loop back every few milliseconds. */
 import type { Clock } from '../../kernel/clock.ts';
 
-const sliceMs = 2;
+const sliceMs = 1;
 const checkEvery = 32;
 
 export interface Slices {
