@@ -24,6 +24,18 @@ const paramKindColumn: Column<ValidatingAdmissionPolicy & MutatingAdmissionPolic
   value: (o) => (o.spec?.paramKind ? `${o.spec.paramKind.apiVersion}/${o.spec.paramKind.kind}` : '<unset>'),
 };
 
+/** What both kinds of policy have in common. */
+const policyStrategy = {
+  anyFinalizer: true,
+  requiresResourceVersion: true,
+  generation: true,
+  default(o: ValidatingAdmissionPolicy | MutatingAdmissionPolicy): void {
+    o.spec ??= {};
+    o.spec.failurePolicy ??= 'Fail';
+    defaultMatchResources(o.spec.matchConstraints);
+  },
+};
+
 export const validatingAdmissionPolicy = resource<ValidatingAdmissionPolicy>(`${group}/validatingadmissionpolicies`, {
   columns: [
     nameColumn,
@@ -31,14 +43,7 @@ export const validatingAdmissionPolicy = resource<ValidatingAdmissionPolicy>(`${
     paramKindColumn,
     ageColumn,
   ],
-  anyFinalizer: true,
-  requiresResourceVersion: true,
-  generation: true,
-  default(o) {
-    o.spec ??= {};
-    o.spec.failurePolicy ??= 'Fail';
-    defaultMatchResources(o.spec.matchConstraints);
-  },
+  ...policyStrategy,
   validate: validateValidatingPolicy,
   subresources: { status: statusSubresource<ValidatingAdmissionPolicy>({ keepMetadata: true }) },
 });
@@ -218,14 +223,7 @@ export const mutatingAdmissionPolicy = resource<MutatingAdmissionPolicy>(`${grou
     paramKindColumn,
     ageColumn,
   ],
-  anyFinalizer: true,
-  requiresResourceVersion: true,
-  generation: true,
-  default(o) {
-    o.spec ??= {};
-    o.spec.failurePolicy ??= 'Fail';
-    defaultMatchResources(o.spec.matchConstraints);
-  },
+  ...policyStrategy,
   *validate(o) {
     const spec = o.spec ?? {};
     yield* validateCommon(spec);
