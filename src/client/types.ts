@@ -91,3 +91,21 @@ export interface Client {
   delete(ref: ResourceRef, name: string, options?: DeleteOptions & { namespace?: string }): Promise<void>;
   deleteCollection(ref: ResourceRef, selection: ListOptions, options?: DeleteOptions): Promise<void>;
 }
+
+/** Tells users what happened to an object, as an Event. Fire and forget: never throws, never waits, bounded. */
+export interface EventRecorder {
+  event(object: EventSubject, type: 'Normal' | 'Warning', reason: string, message: string): void;
+}
+
+/** An object of the API, or a part of one by `fieldPath` (`spec.containers{web}`). */
+export interface EventSubject {
+  apiVersion?: string | undefined;
+  kind?: string | undefined;
+  metadata: {
+    name?: string | undefined;
+    namespace?: string | undefined;
+    uid?: string | undefined;
+    resourceVersion?: string | undefined;
+  };
+  fieldPath?: string;
+}

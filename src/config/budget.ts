@@ -28,6 +28,16 @@ export interface Budget {
   flashBytesPerDay: number;
   parallelPodStarts: number;
   maxPods: number;
+  /** Images pulled at once; more wait. */
+  parallelImagePulls: number;
+  /** Probes carried out at once; more wait. */
+  parallelProbes: number;
+  /** Open exec, attach, port-forward and log streams; above: 429. */
+  streams: number;
+  /** DNS queries under way; above: refused. */
+  dnsQueries: number;
+  /** Events that may wait to be written, a component; above: the oldest are dropped. */
+  pendingEvents: number;
 }
 
 /** For machines that no profile recognises. */
@@ -49,4 +59,9 @@ export const defaultBudget: Budget = {
   flashBytesPerDay: 64 << 20,
   parallelPodStarts: 4,
   maxPods: 110,
+  parallelImagePulls: 2,
+  parallelProbes: 8,
+  streams: 100,
+  dnsQueries: 256,
+  pendingEvents: 1_000,
 };

@@ -1,6 +1,5 @@
-import { hostname, networkInterfaces } from 'node:os';
 import { ConfigError } from './errors.ts';
-import { addressIn, parseIPv4, parseNetwork } from './ip.ts';
+import { parseIPv4, parseNetwork } from './ip.ts';
 
 /** The effective configuration. Keys and defaults are MicroShift's; `apiServer.{port,front}`, `store` and `hardwareProfile` are nanoshift's own. */
 export interface Config {
@@ -17,9 +16,16 @@ export interface Config {
   node: { hostnameOverride: string; nodeIP: string };
   debugging: { logLevel: LogLevelName };
   store: { backend: 'sqlite' | 'etcd' | 'memory'; etcd: { endpoints: string[] } };
+  /** KubeletConfiguration fields, as MicroShift passes them on. '' and 0 leave the choice to nanoshift. */
+  kubelet: { containerRuntimeEndpoint: string; maxPods: number; staticPodPath: string };
+  /** Who runs containers. `auto`: the endpoint that kubelet names, else a runtime that is running, else our own. */
+  runtime: { mode: RuntimeMode; handler: 'auto' | 'runc' | 'crun' };
   /** Board whose profile sets the budgets, or a profile's path (with a slash); '' = recognise the board. */
   hardwareProfile: string;
 }
+
+/** `own`: always a containerd of nanoshift's own. `none`: control plane only, no kubelet, service network or DNS. */
+export type RuntimeMode = 'auto' | 'own' | 'none';
 
 export type AuditProfile = 'None' | 'Default' | 'WriteRequestBodies' | 'AllRequestBodies';
 
@@ -56,19 +62,10 @@ export function defaultConfig(): Config {
     node: { hostnameOverride: '', nodeIP: '' },
     debugging: { logLevel: 'Normal' },
     store: { backend: 'sqlite', etcd: { endpoints: ['http://127.0.0.1:2379'] } },
+    kubelet: { containerRuntimeEndpoint: '', maxPods: 0, staticPodPath: '' },
+    runtime: { mode: 'auto', handler: 'auto' },
     hardwareProfile: '',
   };
-}
-
-/** What follows from a Config and this machine. */
-export interface Derived {
-  nodeName: string;
-  nodeIP: string;
-  advertiseAddress: string;
-  /** First address of the service network: the `kubernetes` Service. */
-  serviceIP: string;
-  dnsIP: string;
-  nodePorts: { first: number; last: number };
 }
 
 /**
@@ -107,6 +104,21 @@ export function readConfig(document: unknown, warn: (line: string) => void): Con
   const etcd = mapping(store['etcd'] ?? {}, 'store.etcd');
   set(etcd, 'endpoints', 'store.etcd.', texts, (v) => (config.store.etcd.endpoints = v));
 
+  const kubelet = mapping(root['kubelet'] ?? {}, 'kubelet');
+  set(
+    kubelet,
+    'containerRuntimeEndpoint',
+    'kubelet.',
+    unixSocket,
+    (v) => (config.kubelet.containerRuntimeEndpoint = v),
+  );
+  set(kubelet, 'maxPods', 'kubelet.', podCount, (v) => (config.kubelet.maxPods = v));
+  set(kubelet, 'staticPodPath', 'kubelet.', absolutePath, (v) => (config.kubelet.staticPodPath = v));
+
+  const runtime = mapping(root['runtime'] ?? {}, 'runtime');
+  set(runtime, 'mode', 'runtime.', oneOf(['auto', 'own', 'none'] as const), (v) => (config.runtime.mode = v));
+  set(runtime, 'handler', 'runtime.', oneOf(['auto', 'runc', 'crun'] as const), (v) => (config.runtime.handler = v));
+
   set(root, 'hardwareProfile', '', text, (v) => (config.hardwareProfile = v));
   return config;
 }
@@ -120,28 +132,6 @@ function readAuditLog(from: Record<string, unknown>, to: AuditLogConfig, warn: (
   set(from, 'maxFileSize', path, wholeNumber, (v) => (to.maxFileSize = v || to.maxFileSize));
   if (to.profile === 'None' || to.profile === 'Default') return;
   warn(`${path}profile ${to.profile}: bodies are not recorded yet; requests are recorded as Default`);
-}
-
-/** Resolves what the configuration leaves to the machine. */
-export function derive(config: Config): Derived {
-  const nodeIP = config.node.nodeIP || hostAddress() || '127.0.0.1';
-  const service = parseNetwork(config.network.serviceNetwork[0] ?? '');
-  if (!service) throw new ConfigError('network.serviceNetwork', 'needs an IPv4 network');
-  const [first = 30000, last = 32767] = config.network.serviceNodePortRange.split('-').map(Number);
-  return {
-    nodeName: (config.node.hostnameOverride || hostname()).toLowerCase(),
-    nodeIP,
-    advertiseAddress: config.apiServer.advertiseAddress || nodeIP,
-    serviceIP: addressIn(service, 1),
-    dnsIP: addressIn(service, 10),
-    nodePorts: { first, last },
-  };
-}
-
-function hostAddress(): string | undefined {
-  return Object.values(networkInterfaces())
-    .flatMap((addresses) => addresses ?? [])
-    .find((address) => address.family === 'IPv4' && !address.internal)?.address;
 }
 
 // --- keys -------------------------------------------------------------------------------------------------------
@@ -167,7 +157,7 @@ const knownKeys: KnownKeys = {
   genericDevicePlugin: 'unused',
   hardwareProfile: 'used',
   ingress: 'unused',
-  kubelet: 'unused',
+  kubelet: { containerRuntimeEndpoint: 'used', maxPods: 'used', staticPodPath: 'used' },
   manifests: 'unused',
   network: {
     clusterNetwork: 'used',
@@ -177,6 +167,7 @@ const knownKeys: KnownKeys = {
     multus: 'unused',
   },
   node: { hostnameOverride: 'used', nodeIP: 'used', nodeIPv6: 'unused' },
+  runtime: { mode: 'used', handler: 'used' },
   storage: 'unused',
   store: { backend: 'used', etcd: { endpoints: 'used' } },
   telemetry: 'unused',
@@ -237,6 +228,24 @@ const port: Reader<number> = (value, path) => {
 const wholeNumber: Reader<number> = (value, path) => {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0) return value;
   throw new ConfigError(path, 'must be a whole number, 0 or more');
+};
+
+const podCount: Reader<number> = (value, path) => {
+  const count = wholeNumber(value, path);
+  if (count >= 1 && count <= 500) return count;
+  throw new ConfigError(path, 'must be from 1 to 500');
+};
+
+const absolutePath: Reader<string> = (value, path) => {
+  const file = text(value, path);
+  if (file.startsWith('/')) return file;
+  throw new ConfigError(path, `"${file}" is not an absolute path`);
+};
+
+const unixSocket: Reader<string> = (value, path) => {
+  const endpoint = text(value, path);
+  if (/^(unix:\/\/)?\/./.test(endpoint)) return endpoint.replace(/^unix:\/\//, '');
+  throw new ConfigError(path, `"${endpoint}" is not the address of a Unix socket such as unix:///run/crio/crio.sock`);
 };
 
 const ipAddress: Reader<string> = (value, path) => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 
 /** Every path that follows from the data directory. */
@@ -10,11 +11,23 @@ export interface DataPaths {
   compileCache: string;
   /** Outside the data directory when that is the default one, where MicroShift has it. */
   auditLog: string;
+  /** The kubelet's folder: pods and their volumes. */
+  kubelet: string;
+  podLogs: string;
+  /** Images and snapshots of a containerd of our own. */
+  containerd: string;
+  /** What does not outlive a reboot: sockets, the state of a containerd of our own. Short, for sockets' names. */
+  run: string;
+  /** Of a containerd of our own: network configuration and address leases. */
+  cniConfig: string;
+  cniLeases: string;
 }
 
 export const defaultDataDir = '/var/lib/microshift';
 
 export function dataPaths(root: string): DataPaths {
+  const isDefault = root === defaultDataDir;
+  const id = createHash('sha256').update(root).digest('hex').slice(0, 8);
   return {
     root,
     certs: join(root, 'certs'),
@@ -22,6 +35,12 @@ export function dataPaths(root: string): DataPaths {
     kubeconfig: join(root, 'resources/kubeadmin/kubeconfig'),
     database: join(root, 'store/nanoshift.db'),
     compileCache: join(root, 'cache/compile'),
-    auditLog: root === defaultDataDir ? '/var/log/kube-apiserver/audit.log' : join(root, 'log/audit.log'),
+    auditLog: isDefault ? '/var/log/kube-apiserver/audit.log' : join(root, 'log/audit.log'),
+    kubelet: isDefault ? '/var/lib/kubelet' : join(root, 'kubelet'),
+    podLogs: isDefault ? '/var/log/pods' : join(root, 'log/pods'),
+    containerd: join(root, 'containerd'),
+    run: isDefault ? '/run/nanoshift' : `/run/nanoshift-${id}`,
+    cniConfig: join(root, 'cni/net.d'),
+    cniLeases: join(root, 'cni/leases'),
   };
 }

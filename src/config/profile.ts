@@ -46,6 +46,11 @@ const bounds: Readonly<Record<string, Bound>> = {
   flashMibPerDay: { field: 'flashBytesPerDay', unit: mib, min: 1, max: 1_048_576 },
   parallelPodStarts: { field: 'parallelPodStarts', unit: 1, min: 1, max: 100 },
   maxPods: { field: 'maxPods', unit: 1, min: 1, max: 500 },
+  parallelImagePulls: { field: 'parallelImagePulls', unit: 1, min: 1, max: 100 },
+  parallelProbes: { field: 'parallelProbes', unit: 1, min: 1, max: 1_000 },
+  streams: { field: 'streams', unit: 1, min: 1, max: 10_000 },
+  dnsQueries: { field: 'dnsQueries', unit: 1, min: 1, max: 10_000 },
+  pendingEvents: { field: 'pendingEvents', unit: 1, min: 10, max: 100_000 },
 };
 
 /** Reads every profile that ships with the program. */

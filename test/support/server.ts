@@ -14,6 +14,8 @@ export interface ServerOptions {
   /** Reuse after a stop: a warm start on the same port. */
   dataDir?: string;
   port?: number;
+  /** Default: control plane only. */
+  runtime?: 'own' | 'auto' | 'none';
   /** More lines of config.yaml. */
   config?: string;
   /** A shipped profile's board, or what is different from `default`: keys of hardware-profiles/schema.json. */
@@ -44,6 +46,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
     [
       `apiServer: {port: ${port}, front: ${options.front ?? 'auto'}}`,
       `store: {backend: ${options.store ?? 'sqlite'}, etcd: {endpoints: ['${options.etcdEndpoint ?? 'http://127.0.0.1:2379'}']}}`,
+      `runtime: {mode: ${options.runtime ?? 'none'}}`,
       options.config ?? '',
     ].join('\n'),
   );
