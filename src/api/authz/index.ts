@@ -1,9 +1,10 @@
-/** Authorization: RBAC decisions, rule resolution, the escalation check, and reconciliation of the bootstrap policy. */
+/** Authorization: RBAC and kubelets' decisions, rule resolution, the escalation check, and reconciliation of the bootstrap policy. */
 import type { Store } from '../../store/types.ts';
 import type { AdmissionPlugin, Authorizer, UserInfo } from '../types.ts';
 import { RbacAuthorizer, type RulesFor } from './authorizer.ts';
 import { escalationCheck } from './escalation.ts';
 import { followPolicy } from './feed.ts';
+import { nodeAuthorizer } from './node-authorizer.ts';
 import { PolicyIndex } from './policy-index.ts';
 
 export { aggregate, type RulesFor, superuserGroup } from './authorizer.ts';
@@ -20,12 +21,13 @@ export interface Rbac {
   close(): void;
 }
 
-/** RBAC over the roles and bindings of `store`, kept current by its events. */
+/** The Node authorizer, then RBAC, over the pods, roles and bindings of `store`, kept current by its events. */
 export function createRbac(store: Store): Rbac {
   const index = new PolicyIndex();
-  const authorizer = new RbacAuthorizer(index);
-  const subscription = followPolicy(store, index, () => authorizer.invalidate());
-  const rulesFor = authorizer.rulesFor.bind(authorizer);
+  const rbac = new RbacAuthorizer(index);
+  const authorizer = nodeAuthorizer(store, index, rbac);
+  const subscription = followPolicy(store, index, () => rbac.invalidate());
+  const rulesFor = rbac.rulesFor.bind(rbac);
   return {
     authorizer,
     rulesFor,

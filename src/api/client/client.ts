@@ -17,7 +17,7 @@ import type { Entry } from '../../store/types.ts';
 import type { Call, Core } from '../core.ts';
 import { utf8 } from '../negotiation/index.ts';
 import { copyOf, decodeObject } from '../objects.ts';
-import type { Resource } from '../routing/index.ts';
+import { nameOf, type Resource } from '../routing/index.ts';
 import { runAction, runReview, type Scale, scaleOf, scaleTarget, updateScale } from '../subresources/index.ts';
 import type { UserInfo } from '../types.ts';
 import { toServed } from '../views.ts';
@@ -55,7 +55,7 @@ export class InProcessClient implements Client {
   }
 
   async list<T extends KubeObject>(ref: ResourceRef, options: ListOptions = {}): Promise<ListResult<T>> {
-    const call = this.#call(ref, 'list', options.namespace ?? '', '');
+    const call = this.#collectionCall(ref, 'list', options);
     using list = await listEntries(this.#core, call, listOptions(options, false));
     const items = list.entries.map((entry) => this.#served(call.resource, entry) as T);
     const { resourceVersion, continue: next } = list.meta;
@@ -63,7 +63,7 @@ export class InProcessClient implements Client {
   }
 
   watch<T extends KubeObject>(ref: ResourceRef, options: WatchOptions, handler: WatchHandler<T>): Watch {
-    const call = this.#call(ref, 'watch', options.namespace ?? '', '');
+    const call = this.#collectionCall(ref, 'watch', options);
     const parsed = listOptions(options, true);
     return startWatch(this.#core, call, parsed, handler as WatchHandler<KubeObject>, (entry) =>
       this.#served(call.resource, entry),
@@ -124,9 +124,15 @@ export class InProcessClient implements Client {
 
   async deleteCollection(ref: ResourceRef, selection: ListOptions, options: DeleteOptions = {}): Promise<void> {
     const { dryRun, ...rest } = options;
-    const call = this.#call(ref, 'deletecollection', selection.namespace ?? '', '');
+    const call = this.#collectionCall(ref, 'deletecollection', selection);
     const parsed = { ...rest, ...(dryRun && { dryRun: ['All'] }) };
     await deleteCollection(this.#core, call, listOptions(selection, false), parsed, () => {});
+  }
+
+  /** A selection of one name is a question of that name, as over HTTP. */
+  #collectionCall(ref: ResourceRef, verb: string, { namespace = '', fieldSelector }: ListOptions): Call {
+    const selected = fieldSelector ? nameOf(fieldSelector) : '';
+    return { ...this.#call(ref, verb, namespace, selected), name: '' };
   }
 
   /** Finds the resource and asks for permission. */

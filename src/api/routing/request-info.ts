@@ -108,7 +108,8 @@ export function queryBoolean(value: string | null): boolean {
   return value !== null && value !== '0' && value.toLowerCase() !== 'false';
 }
 
-function nameOf(selector: string): string {
+/** The one name that a field selector allows, or ''. */
+export function nameOf(selector: string): string {
   try {
     const name = exactName(parseFieldSelector(selector)) ?? '';
     return name === '.' || name === '..' || /[/%]/.test(name) ? '' : name;
