@@ -1,2 +1,3 @@
-/** The resources that components speak of. How they speak of them: types.ts. */
+/** The resources that components speak of, and how they tell users what happens. How they speak to the API: types.ts. */
+export { createEventRecorder, type EventRecorderOptions } from './event-recorder.ts';
 export * from './refs.ts';
