@@ -36,7 +36,7 @@ export async function startNanoshift(options: NanoshiftOptions): Promise<Peer & 
   const dataDir = options.dataDir ?? mkdtempSync(join(tmpdir(), 'nanoshift-bench-'));
   const config = join(dataDir, 'bench.yaml');
   mkdirSync(dataDir, { recursive: true });
-  writeFileSync(config, `apiServer: {port: ${port}, front: ${options.front}}\n`);
+  writeFileSync(config, `apiServer: {port: ${port}, front: ${options.front}}\nruntime: {mode: none}\n`);
   const log: string[] = [];
   const beganMs = performance.now();
   const child = spawn(

@@ -3,19 +3,8 @@
 set -eu
 . "$(dirname "$0")/setup.sh"
 
-need() { command -v "$1" >/dev/null 2>&1; }
-
-missing=''
-need etcd || missing="$missing etcd-server"
-need ip || missing="$missing iproute2"
-need strace || missing="$missing strace"
-need rpmbuild || missing="$missing rpm"
-need cpio || missing="$missing cpio"
-if [ -n "$missing" ] && [ "$(id -u)" -eq 0 ] && need apt-get; then
-  step 'reading the package lists' apt-get update -qq
-  # shellcheck disable=SC2086
-  step "installing$missing" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing
-fi
+# shellcheck disable=SC2086
+install_missing $node_packages etcd:etcd-server strace:strace rpmbuild:rpm cpio:cpio socat:socat
 
 node scripts/install-uws.ts
 step 'building' node scripts/build.ts
