@@ -13,6 +13,8 @@ export type {
 } from './object.ts';
 export { referenceCodec } from './reference-codec.ts';
 export { checkSyntax } from './reference/json-syntax.ts';
+export { ProtoReader } from './reference/proto-reader.ts';
+export { ProtoWriter } from './reference/proto-writer.ts';
 export { goTypeOf, schema } from './schema.ts';
 export {
   escapeFieldValue,

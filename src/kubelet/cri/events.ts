@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock, Logger, Timer } from '../../kernel/index.ts';
+import type { Channel, ServerStream } from './channel.ts';
+import { decodeMessage, encodeMessage } from './codec.ts';
+import { containerdPaths, publishRequest, readEnvelope, subscribeRequest } from './containerd-events.ts';
+import {
+  type ContainerEventType,
+  type CriError,
+  grpcCode,
+  type RuntimeEvent,
+  type RuntimeEventHandler,
+} from './types.ts';
+
+export interface EventsOptions {
+  channel: Channel;
+  handler: RuntimeEventHandler;
+  clock: Clock;
+  log: Logger;
+}
+
+const firstBackOffMs = 50;
+const maxBackOffMs = 2_000;
+const markerTimeoutMs = 10_000;
+
+/**
+ * Follows the runtime's events until stopped: CRI's own GetContainerEvents where the runtime has it, else containerd's
+ * event service. `resumed` is called whenever a stream stands, the first time too.
+ */
+export function followEvents(options: EventsOptions): { stop(): void } {
+  const follower = new Follower(options);
+  follower.connect();
+  return { stop: () => follower.stop() };
+}
+
+class Follower {
+  readonly #options: EventsOptions;
+  #source: 'cri' | 'containerd' = 'cri';
+  #stream: ServerStream | undefined;
+  #timer: Timer | undefined;
+  #backOffMs = 0;
+  #attempt = 0;
+  #hasMarker = false;
+  #isStopped = false;
+
+  constructor(options: EventsOptions) {
+    this.#options = options;
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#attempt++;
+    this.#stream?.cancel();
+    this.#timer?.cancel();
+  }
+
+  connect(): void {
+    if (this.#isStopped) return;
+    this.#attempt++;
+    if (this.#source === 'cri') this.#connectCri();
+    else this.#connectContainerd();
+  }
+
+  #connectCri(): void {
+    const { channel, handler } = this.#options;
+    const attempt = this.#attempt;
+    this.#stream = channel.serverStream(
+      '/runtime.v1.RuntimeService/GetContainerEvents',
+      encodeMessage('GetEventsRequest', {}),
+      {
+        message: (bytes) => {
+          const { containerId, containerEventType } = decodeMessage('ContainerEventResponse', bytes);
+          const type = typeOfCri[containerEventType];
+          if (type) handler.event({ type, id: containerId });
+        },
+        ended: (error) => {
+          if (error?.code !== grpcCode.unimplemented) return this.#lost(error);
+          this.#source = 'containerd';
+          this.connect();
+        },
+      },
+    );
+    // The stream has no first answer to wait for: a call behind it on the same connection stands for one.
+    const version = encodeMessage('VersionRequest', {});
+    channel.unary('/runtime.v1.RuntimeService/Version', version, { timeoutMs: markerTimeoutMs }).then(
+      () => attempt === this.#attempt && this.#stands(),
+      () => {},
+    );
+  }
+
+  #connectContainerd(): void {
+    const { channel, handler } = this.#options;
+    const id = randomUUID();
+    this.#stream = channel.serverStream(containerdPaths.subscribe, subscribeRequest(), {
+      message: (bytes) => {
+        const event = readEnvelope(bytes);
+        if (!event) return;
+        if (event.type !== 'marker') handler.event(event);
+        else if (event.id === id && !this.#hasMarker) {
+          this.#hasMarker = true;
+          this.#stands();
+        }
+      },
+      ended: (error) => this.#lost(error),
+    });
+    this.#hasMarker = false;
+    void this.#publishMarker(id, this.#attempt);
+  }
+
+  /** Again and again until it comes back: one that overtakes the subscription is lost. */
+  async #publishMarker(id: string, attempt: number): Promise<void> {
+    const { channel, clock, log } = this.#options;
+    const options = { timeoutMs: markerTimeoutMs, metadata: { 'containerd-namespace': 'k8s.io' } };
+    for (let waitMs = 10; attempt === this.#attempt && !this.#hasMarker; waitMs = Math.min(waitMs * 2, 5_000)) {
+      try {
+        await channel.unary(containerdPaths.publish, publishRequest(id), options);
+      } catch (error) {
+        log.debug('event marker refused', { error: String(error) });
+      }
+      await clock.sleep(waitMs);
+    }
+  }
+
+  #stands(): void {
+    if (this.#isStopped) return;
+    this.#backOffMs = 0;
+    this.#options.handler.resumed();
+  }
+
+  #lost(error: CriError | undefined): void {
+    if (this.#isStopped) return;
+    this.#attempt++;
+    this.#backOffMs = Math.min(maxBackOffMs, this.#backOffMs * 2 || firstBackOffMs);
+    this.#options.log.debug('runtime events lost', { error: error?.message ?? '', retryInMs: this.#backOffMs });
+    this.#timer = this.#options.clock.after(this.#backOffMs, () => this.connect());
+  }
+}
+
+const typeOfCri: Readonly<Partial<Record<ContainerEventType, RuntimeEvent['type']>>> = {
+  CONTAINER_CREATED_EVENT: 'created',
+  CONTAINER_STARTED_EVENT: 'started',
+  CONTAINER_STOPPED_EVENT: 'stopped',
+  CONTAINER_DELETED_EVENT: 'deleted',
+};

@@ -1,0 +1,3 @@
+export { type CriClientOptions, createCriClient } from './client.ts';
+export type * from './types.ts';
+export { CriError, grpcCode } from './types.ts';
