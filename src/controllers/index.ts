@@ -6,6 +6,7 @@ import { type GarbageCollectorOptions, garbageCollector } from './garbage-collec
 import { type KubernetesServiceOptions, kubernetesServiceController } from './kubernetes-service.ts';
 import { type NamespaceOptions, namespaceController } from './namespace/index.ts';
 import { type RootCaOptions, rootCaController } from './root-ca.ts';
+import { replicaSetController, replicationController } from './replicas/index.ts';
 import type { Controller, ControllerEnv } from './runtime/index.ts';
 import { serviceCidrController } from './service-cidr.ts';
 import { serviceAccountController } from './service-account.ts';
@@ -25,8 +26,7 @@ export interface ControllersOptions extends ControllerEnv {
 
 /** Starts all controllers. They wait for nothing and catch up by themselves when the API answers. */
 export function startControllers(options: ControllersOptions): { stop(): Promise<void> } {
-  const { clientFor, clock, log } = options;
-  const env = (name: string): ControllerEnv => ({ clientFor, clock, log: log.child(name) });
+  const env = (name: string): ControllerEnv => ({ ...options, log: options.log.child(name) });
   const controllers: Controller[] = [
     namespaceController(env('namespace'), options.namespace),
     serviceAccountController(env('service-account')),
@@ -37,6 +37,8 @@ export function startControllers(options: ControllersOptions): { stop(): Promise
     serviceCidrController(env('service-cidr')),
     eventExpiry(env('event-expiry')),
     garbageCollector(env('garbage-collector'), options.garbageCollector),
+    replicaSetController(env('replica-set')),
+    replicationController(env('replication')),
   ];
   return {
     async stop() {

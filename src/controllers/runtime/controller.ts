@@ -1,4 +1,6 @@
-import type { Client } from '../../client/types.ts';
+import { createEventRecorder } from '../../client/index.ts';
+import type { Client, EventRecorder } from '../../client/types.ts';
+import { defaultBudget } from '../../config/budget.ts';
 import type { Clock, Logger } from '../../kernel/index.ts';
 import type { Following } from './follow.ts';
 import type { WorkQueue } from './work-queue.ts';
@@ -9,6 +11,8 @@ export interface ControllerEnv {
   clientFor(name: string): Client;
   clock: Clock;
   log: Logger;
+  /** Events that may wait to be written, a controller; above: the oldest are dropped. */
+  pendingEvents?: number;
 }
 
 export interface Controller {
@@ -22,10 +26,26 @@ export const readerName = 'kube-controller-manager';
 /** Keys that may wait in one controller's queue. */
 export const queueLimit = 10_000;
 
-export const controllerOf = (name: string, queue: WorkQueue, followings: readonly Following[]): Controller => ({
+/** `alsoStop`: what else the controller holds, stopped last. */
+export const controllerOf = (
+  name: string,
+  queue: WorkQueue,
+  followings: readonly Following[],
+  ...alsoStop: readonly { stop(): Promise<void> | void }[]
+): Controller => ({
   name,
   async stop() {
     for (const following of followings) following.stop();
     await queue.stop();
+    for (const each of alsoStop) await each.stop();
   },
 });
+
+/** Events from the controller of this account; `component` is whom users see them from. */
+export function recorderFor(
+  { clientFor, clock, log, pendingEvents = defaultBudget.pendingEvents }: ControllerEnv,
+  account: string,
+  component = account,
+): EventRecorder & { stop(): Promise<void> } {
+  return createEventRecorder({ client: clientFor(account), clock, log, component, limit: pendingEvents });
+}

@@ -1,10 +1,13 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Clock, isReason, type Logger, StatusError, type Timer } from '../../kernel/index.ts';
 
-/** What a sync says about its key: nothing more to do, or look again (backing off, but within `withinMs`). */
-export type SyncResult = { again: false } | { again: true; withinMs: number };
+/** What a sync says about its key: nothing more to do, look again (backing off, but within `withinMs`), or at a time. */
+export type SyncResult = { again: false } | { again: true; withinMs: number } | { again: true; inMs: number };
 
 export const done: SyncResult = { again: false };
+
+/** Look again after this time, unless something happens before. */
+export const lookIn = (ms: number): SyncResult => ({ again: true, inMs: Math.max(0, ms) });
 
 export interface WorkQueueOptions {
   name: string;
@@ -90,26 +93,30 @@ export class WorkQueue {
     try {
       if (this.#stopped) return;
       const result = await this.#options.sync(key);
-      if (result.again) this.#later(key, firstLookMs, result.withinMs);
-      else this.#tries.delete(key);
+      if (result.again && 'withinMs' in result) return this.#backOff(key, firstLookMs, result.withinMs);
+      this.#tries.delete(key);
+      if (result.again) this.#later(key, result.inMs);
     } catch (error) {
       const { log, name } = this.#options;
       const facts = { controller: name, key, error: describe(error) };
       // Someone else was faster: the next look settles it.
       if (isReason(error, 'Conflict')) log.debug('sync raced', facts);
       else log.warn('sync failed', facts);
-      this.#later(key, firstBackoffMs, maxBackoffMs);
+      this.#backOff(key, firstBackoffMs, maxBackoffMs);
     } finally {
       this.#running.delete(key);
       if (!this.#stopped) this.#fill();
     }
   }
 
-  #later(key: string, firstMs: number, maxMs: number): void {
-    if (this.#stopped) return;
+  #backOff(key: string, firstMs: number, maxMs: number): void {
     const tries = this.#tries.get(key) ?? 0;
     this.#tries.set(key, tries + 1);
-    const delayMs = Math.min(firstMs * 2 ** Math.min(tries, 30), maxMs);
+    this.#later(key, Math.min(firstMs * 2 ** Math.min(tries, 30), maxMs));
+  }
+
+  #later(key: string, delayMs: number): void {
+    if (this.#stopped || this.#waiting.has(key)) return;
     this.#timers.get(key)?.cancel();
     const fire = (): void => {
       this.#timers.delete(key);
