@@ -76,6 +76,14 @@ export class NodeWebSocketSession implements WebSocketConnection {
     this.#socket.close(code, reason);
   }
 
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
   #sent(): void {
     if (!this.#askedToStop || this.#socket.bufferedAmount > this.#host.options.writeBufferLimitBytes) return;
     this.#askedToStop = false;

@@ -102,6 +102,9 @@ export interface WebSocketConnection {
   /** False = over the buffer limit: wait for `drain`. */
   send(data: Uint8Array | string, binary: boolean): boolean;
   close(code: number, reason: string): void;
+  /** Asks the client to wait: what is under way still comes. Absent where the engine cannot. */
+  pause?(): void;
+  resume?(): void;
 }
 
 export class BodyTooLargeError extends Error {

@@ -12,6 +12,7 @@ import { copyOf, type Gvk } from '../objects.ts';
 import { toServed } from '../views.ts';
 import { resourceKey } from '../routing/index.ts';
 import { admit, optionsObject, validateAdmission } from '../verbs/admission.ts';
+import { authorize } from '../verbs/authorize.ts';
 import type { Outcome } from '../verbs/commit.ts';
 import { getEntry } from '../verbs/get.ts';
 import { outputOf, plainOffer, readBody } from '../verbs/http/common.ts';
@@ -198,7 +199,10 @@ export async function runReview(core: Core, call: Call, body: KubeObject, option
   return handler.review(object, call.namespace, call.user);
 }
 
-/** Streams and proxies: the handler answers by itself. */
+/** Who may open these with GET (WebSockets) must be allowed to create them too, as with POST (KEP-4006, since 1.35). */
+const createdByGet = new Set(['attach', 'exec', 'portforward']);
+
+/** Streams and proxies: the handler answers by itself. What it throws is answered for it. */
 export async function serveConnect(
   core: Core,
   exchange: Exchange,
@@ -208,19 +212,11 @@ export async function serveConnect(
   if (exchange.query.has('dryRun')) throw apiError.badRequest('dryRun is not supported');
   const isProxy = call.subresource === 'proxy';
   const entry = core.store.get(call.resource.stored!, call.namespace, call.name);
+  if (createdByGet.has(call.subresource) && exchange.info.verb !== 'create') authorize(core, call, 'create');
   if (!entry && !isProxy) throw apiError.notFound(call.resource.qualified, call.name);
-  const subject = {
-    operation: 'CONNECT',
-    name: call.name,
-    object: { apiVersion: 'v1', kind: subresource.kind, metadata: {} },
-    options: undefined,
-    dryRun: false,
-  } as const;
-  await admit(core, call, subject);
-  await validateAdmission(core, call, subject);
+  if (call.subresource !== 'log') await admitConnect(core, call, subresource);
   const handler = core.connects.get(`${keyOf(call)}/${call.subresource}`);
   if (!handler) throw apiError.serviceUnavailable('the server is currently unable to handle the request');
-  exchange.begun = true;
   await handler.connect({
     request: exchange.request,
     response: exchange.response,
@@ -232,6 +228,18 @@ export async function serveConnect(
     user: call.user,
     headers: (contentType) => exchange.headers(contentType),
   });
+}
+
+async function admitConnect(core: Core, call: Call, { kind }: ConnectSubresource): Promise<void> {
+  const subject = {
+    operation: 'CONNECT',
+    name: call.name,
+    object: { apiVersion: 'v1', kind, metadata: {} },
+    options: undefined,
+    dryRun: false,
+  } as const;
+  await admit(core, call, subject);
+  await validateAdmission(core, call, subject);
 }
 
 function subpathOf(exchange: Exchange): string {
