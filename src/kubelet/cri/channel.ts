@@ -34,7 +34,7 @@ export interface ServerStream {
 /** As the kubelet's bound on what a runtime may answer. */
 const maxMessageBytes = 16 << 20;
 const firstBackOffMs = 20;
-const maxBackOffMs = 1_000;
+const maxBackOffMs = 250;
 const windowBytes = 1 << 20;
 const connectionLost = 'error reading from server: EOF';
 

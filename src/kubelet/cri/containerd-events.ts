@@ -10,7 +10,7 @@ export const containerdPaths = {
 /** Published by the subscriber itself: once it comes back, no later event can be missed. */
 export const markerTopic = '/nanoshift/subscribed';
 
-const topics = `^(/tasks/(start|exit|oom)|/containers/(create|delete)|${markerTopic})$`;
+const topics = `^(/tasks/(start|delete|oom)|/containers/(create|delete)|${markerTopic})$`;
 
 /** SubscribeRequest. */
 export function subscribeRequest(): Uint8Array {
@@ -37,7 +37,8 @@ export type ContainerdEvent = RuntimeEvent | { type: 'marker'; id: string };
 const typeOfTopic: Readonly<Record<string, RuntimeEvent['type']>> = {
   '/containers/create': 'created',
   '/tasks/start': 'started',
-  '/tasks/exit': 'stopped',
+  // Not /tasks/exit: that comes before containerd itself has taken notice, tens of milliseconds before CRI tells of it.
+  '/tasks/delete': 'stopped',
   '/containers/delete': 'deleted',
   '/tasks/oom': 'oom',
 };
@@ -50,10 +51,10 @@ export function readEnvelope(bytes: Uint8Array): ContainerdEvent | undefined {
   if (topic === markerTopic) return { type: 'marker', id: any.texts.get(1) ?? '' };
   const type = typeOfTopic[topic];
   if (!type) return undefined;
-  // Every one of these messages has the container's id first; the second text of TaskExit is the process's.
-  const { texts } = readTexts(any.message ?? new Uint8Array(0), [1, 2]);
+  // Every one of these messages has the container's id first; the fifth field of TaskDelete is the process's.
+  const { texts } = readTexts(any.message ?? new Uint8Array(0), type === 'stopped' ? [1, 5] : [1]);
   const id = texts.get(1) ?? '';
-  if (!id || (topic === '/tasks/exit' && (texts.get(2) || id) !== id)) return undefined;
+  if (!id || (texts.get(5) || id) !== id) return undefined;
   return { type, id };
 }
 

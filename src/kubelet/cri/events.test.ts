@@ -100,15 +100,37 @@ test('containerd’s events are told as they come; an exec’s end is not', asyn
   for (const [topic, texts] of [
     ['/containers/create', ['c1', 'image']],
     ['/tasks/start', ['c1']],
-    ['/tasks/exit', ['c1', 'exec-1']],
+    ['/tasks/delete', ['c1', '', '', '', 'exec-1']],
     ['/tasks/oom', ['c1']],
     ['/tasks/exit', ['c1', 'c1']],
+    ['/tasks/delete', ['c1']],
     ['/tasks/paused', ['c1']],
     ['/containers/delete', ['c1']],
   ] as const) {
     events.stream().write(frame(envelope(topic, texts)));
   }
-  assert.deepEqual(await until(6), ['resumed', 'created c1', 'started c1', 'oom c1', 'stopped c1', 'deleted c1']);
+  assert.deepEqual(await until(6), ['resumed', 'created c1', 'started c1', 'oom c1', 'deleted c1', 'stopped c1']);
+  following.stop();
+  cri.close();
+});
+
+test('a container is told to have stopped when its status says so', async () => {
+  using server = new FakeGrpcServer();
+  await server.listen();
+  const events = containerd(server);
+  const states = ['CONTAINER_RUNNING', 'CONTAINER_RUNNING', 'CONTAINER_EXITED'] as const;
+  let looks = 0;
+  server.handlers.set('/runtime.v1.RuntimeService/ContainerStatus', (stream) => {
+    const state = states[looks++] ?? 'CONTAINER_EXITED';
+    answer(stream, encodeMessage('ContainerStatusResponse', { status: { state } }));
+  });
+  const cri = createCriClient({ socketPath: server.socketPath, clock: systemClock, log: silentLogger });
+  const { handler, until } = recorder();
+  const following = cri.events(handler);
+  await until(1);
+  events.stream().write(frame(envelope('/tasks/delete', ['c1'])));
+  assert.deepEqual(await until(2), ['resumed', 'stopped c1']);
+  assert.equal(looks, 3);
   following.stop();
   cri.close();
 });

@@ -3,13 +3,7 @@ import type { Clock, Logger, Timer } from '../../kernel/index.ts';
 import type { Channel, ServerStream } from './channel.ts';
 import { decodeMessage, encodeMessage } from './codec.ts';
 import { containerdPaths, publishRequest, readEnvelope, subscribeRequest } from './containerd-events.ts';
-import {
-  type ContainerEventType,
-  type CriError,
-  grpcCode,
-  type RuntimeEvent,
-  type RuntimeEventHandler,
-} from './types.ts';
+import { type ContainerEventType, CriError, grpcCode, type RuntimeEvent, type RuntimeEventHandler } from './types.ts';
 
 export interface EventsOptions {
   channel: Channel;
@@ -21,6 +15,8 @@ export interface EventsOptions {
 const firstBackOffMs = 50;
 const maxBackOffMs = 2_000;
 const markerTimeoutMs = 10_000;
+const statusTimeoutMs = 5_000;
+const settleWaitsMs = [0, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
 /**
  * Follows the runtime's events until stopped: CRI's own GetContainerEvents where the runtime has it, else containerd's
@@ -81,7 +77,7 @@ class Follower {
     );
     // The stream has no first answer to wait for: a call behind it on the same connection stands for one.
     const version = encodeMessage('VersionRequest', {});
-    channel.unary('/runtime.v1.RuntimeService/Version', version, { timeoutMs: markerTimeoutMs }).then(
+    this.#call('Version', version).then(
       () => attempt === this.#attempt && this.#stands(),
       () => {},
     );
@@ -94,7 +90,8 @@ class Follower {
       message: (bytes) => {
         const event = readEnvelope(bytes);
         if (!event) return;
-        if (event.type !== 'marker') handler.event(event);
+        if (event.type === 'stopped') void this.#tellWhenStopped(event);
+        else if (event.type !== 'marker') handler.event(event);
         else if (event.id === id && !this.#hasMarker) {
           this.#hasMarker = true;
           this.#stands();
@@ -118,6 +115,37 @@ class Follower {
       }
       await clock.sleep(waitMs);
     }
+  }
+
+  /** An event is told when CRI's status says it too, so that whoever looks then does not see it still running. */
+  async #tellWhenStopped(event: RuntimeEvent): Promise<void> {
+    const { clock, handler } = this.#options;
+    for (const waitMs of settleWaitsMs) {
+      if (waitMs > 0) await clock.sleep(waitMs);
+      if (await this.#hasStopped(event.id)) break;
+    }
+    if (!this.#isStopped) handler.event(event);
+  }
+
+  async #hasStopped(id: string): Promise<boolean> {
+    try {
+      const request = encodeMessage('ContainerStatusRequest', { containerId: id });
+      const answer = await this.#call('ContainerStatus', request);
+      return decodeMessage('ContainerStatusResponse', answer).status?.state === 'CONTAINER_EXITED';
+    } catch (error) {
+      if (!(error instanceof CriError) || error.code !== grpcCode.notFound) return true;
+    }
+    try {
+      const request = encodeMessage('PodSandboxStatusRequest', { podSandboxId: id });
+      const answer = await this.#call('PodSandboxStatus', request);
+      return decodeMessage('PodSandboxStatusResponse', answer).status?.state !== 'SANDBOX_READY';
+    } catch {
+      return true;
+    }
+  }
+
+  #call(method: string, request: Uint8Array): Promise<Uint8Array> {
+    return this.#options.channel.unary(`/runtime.v1.RuntimeService/${method}`, request, { timeoutMs: statusTimeoutMs });
   }
 
   #stands(): void {
