@@ -89,6 +89,8 @@ export interface ContainerContext {
   sandboxId: string;
   /** What CRI's image status says that the image runs as: for runAsNonRoot. */
   imageUser: { uid?: number; username: string };
+  /** An ephemeral container's target, as it is named in the runtime: it shares the target's processes. */
+  targetContainerId?: string;
 }
 
 /** config/: from a pod to CRI's configurations. Reads Secrets, ConfigMaps and Services. */
