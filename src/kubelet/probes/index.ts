@@ -1,0 +1,2 @@
+/** Liveness, readiness and startup probes. */
+export { createProbeManager, type ProbeManagerOptions } from './manager.ts';
