@@ -1,6 +1,7 @@
 /** Controllers: each watches, plans and writes as a user of its own. */
 import type { UserInfo } from '../resources/define.ts';
 import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
+import { deploymentController } from './deployment/index.ts';
 import { eventExpiry } from './event-expiry.ts';
 import { type GarbageCollectorOptions, garbageCollector } from './garbage-collector/index.ts';
 import { type KubernetesServiceOptions, kubernetesServiceController } from './kubernetes-service.ts';
@@ -39,6 +40,7 @@ export function startControllers(options: ControllersOptions): { stop(): Promise
     garbageCollector(env('garbage-collector'), options.garbageCollector),
     replicaSetController(env('replica-set')),
     replicationController(env('replication')),
+    deploymentController(env('deployment')),
   ];
   return {
     async stop() {
