@@ -1,0 +1,296 @@
+/** All pods of the node: a worker each, fed by the API, the static pods, the runtime's events and a slow relist. */
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Following, follow, pods } from '../../client/index.ts';
+import type { Timer } from '../../kernel/index.ts';
+import type { Pod, PodStatus } from '../../schema/generated/index.ts';
+import type { KubeletEnv, ProbeManager, StaticPods } from '../types.ts';
+import { Admission } from './admission.ts';
+import { errorText, isAway } from './errors.ts';
+import { Executor, type PodParts } from './executor.ts';
+import { orphanPod, type RuntimePod, runtimePods } from './inventory.ts';
+import { fullName, isMirror, MirrorPods } from './mirror.ts';
+import { isTerminal } from './status/index.ts';
+import type { ObservedPod, Refusal } from './types.ts';
+import { PodWorker, type WorkerEnv } from './worker.ts';
+
+export interface PodManagerOptions extends PodParts {
+  env: KubeletEnv;
+  probes: ProbeManager;
+  staticPods: Pick<StaticPods, 'current'>;
+  /** `containerd`, as the runtime calls itself. */
+  runtimeName: string;
+  maxPods: number;
+}
+
+export interface PodManager {
+  /** A probe of the pod has a new result. */
+  probed(podUid: string): void;
+  /** A ConfigMap or Secret in one of the pod's volumes has changed. */
+  volumesChanged(podUid: string): void;
+  staticPodsChanged(): void;
+  /** Pods that are to run or still run, with the status as this node sees it. */
+  pods(): { pod: Pod; status: PodStatus }[];
+  /** Leaves the pods running. */
+  stop(): void;
+}
+
+const relistMs = 60_000;
+const awayRetryMs = 1_000;
+
+export function createPodManager(options: PodManagerOptions): PodManager {
+  return new Manager(options);
+}
+
+class Manager implements PodManager {
+  readonly #options: PodManagerOptions;
+  readonly #workers = new Map<string, PodWorker>();
+  /** Which pod a container or a sandbox belongs to. */
+  readonly #owners = new Map<string, string>();
+  readonly #ownedBy = new Map<string, readonly string[]>();
+  readonly #signatures = new Map<string, string>();
+  /** From the API, by uid; mirrors not among them. */
+  readonly #pods = new Map<string, Pod>();
+  readonly #mirrors: MirrorPods;
+  readonly #admission: Admission;
+  readonly #worker: WorkerEnv;
+  readonly #following: Following;
+  readonly #events: { stop(): void };
+  #isListed = false;
+  #isListing = false;
+  #mustList = false;
+  #seenInList: Set<string> | undefined;
+  #timer: Timer | undefined;
+  #isStopped = false;
+
+  constructor(options: PodManagerOptions) {
+    this.#options = options;
+    const { env, probes, runtimeName } = options;
+    const { client, clock, log, cri, nodeName, nodeIPs } = env;
+    this.#worker = {
+      client,
+      clock,
+      log: log.child('pods'),
+      cri,
+      executor: new Executor(env, options),
+      probes,
+      node: { ips: nodeIPs, runtimeName },
+      observed: (uid, observed) => this.#index(uid, observed),
+      retired: (uid) => this.#retired(uid),
+    };
+    this.#admission = new Admission({ client, nodeName, maxPods: options.maxPods });
+    this.#mirrors = new MirrorPods({ client, clock, log, nodeName }, (name) => this.#staticPod(name));
+    this.#following = follow<Pod>(
+      pods,
+      { client, clock, log, selection: { fieldSelector: `spec.nodeName=${nodeName}` } },
+      {
+        changed: (pod, deleted) => this.#changed(pod, deleted),
+        listed: () => this.#listed(),
+        relisted: () => this.#dropUnlisted(),
+      },
+    );
+    this.#events = cri.events({
+      event: ({ id }) => this.#workers.get(this.#owners.get(id) ?? '')?.touch(),
+      resumed: () => this.#relist(),
+    });
+    this.staticPodsChanged();
+  }
+
+  probed(podUid: string): void {
+    this.#workers.get(podUid)?.wake();
+  }
+
+  volumesChanged(podUid: string): void {
+    void this.#workers.get(podUid)?.refreshVolumes();
+  }
+
+  staticPodsChanged(): void {
+    const wanted = this.#options.staticPods.current();
+    for (const [uid, pod] of wanted) if (!this.#workers.has(uid)) void this.#add(pod, true);
+    for (const worker of this.#workers.values()) {
+      if (worker.isStatic && !wanted.has(worker.uid)) worker.remove();
+    }
+    for (const pod of wanted.values()) this.#mirrors.reconcile(fullName(pod));
+  }
+
+  pods(): { pod: Pod; status: PodStatus }[] {
+    return [...this.#workers.values()].map(({ pod, status }) => ({ pod, status }));
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+    this.#following.stop();
+    this.#events.stop();
+    this.#mirrors.stop();
+    for (const worker of this.#workers.values()) worker.stop();
+  }
+
+  // --- the API --------------------------------------------------------------------------------------------------
+
+  #changed(pod: Pod, deleted: boolean): void {
+    const uid = pod.metadata.uid ?? '';
+    this.#seenInList?.add(uid);
+    if (isMirror(pod)) {
+      this.#mirrors.changed(pod, deleted);
+      const worker = this.#workers.get(this.#staticPod(fullName(pod))?.metadata.uid ?? '');
+      worker?.shown(deleted ? undefined : pod);
+    } else if (deleted) {
+      this.#pods.delete(uid);
+      this.#removed(uid, pod);
+    } else {
+      this.#pods.set(uid, pod);
+      const worker = this.#workers.get(uid);
+      if (!worker) void this.#add(pod, false);
+      else if (!worker.isStatic) worker.changed(pod);
+    }
+  }
+
+  #removed(uid: string, pod: Pod): void {
+    const worker = this.#workers.get(uid);
+    if (!worker || worker.isStatic) return;
+    worker.update(pod);
+    worker.remove();
+  }
+
+  #listed(): void {
+    this.#isListed = true;
+    this.#seenInList = new Set();
+    this.#relist();
+  }
+
+  /** The watch was lost: who is not in the new list is gone. */
+  #dropUnlisted(): void {
+    const seen = this.#seenInList ?? new Set();
+    for (const [uid, pod] of this.#pods) {
+      if (seen.has(uid)) continue;
+      this.#pods.delete(uid);
+      this.#removed(uid, pod);
+    }
+    this.#seenInList = new Set();
+  }
+
+  // --- workers --------------------------------------------------------------------------------------------------
+
+  async #add(pod: Pod, isStatic: boolean): Promise<void> {
+    const uid = pod.metadata.uid ?? '';
+    const refusal = await this.#admit(pod, isStatic);
+    if (this.#isStopped || this.#workers.has(uid)) return;
+    // The pod may have changed, or gone, while the node was asked.
+    const newest = isStatic ? pod : this.#pods.get(uid);
+    const isRemoved = newest === undefined;
+    const shown = isStatic ? this.#mirrors.get(fullName(pod)) : newest;
+    const worker = new PodWorker(this.#worker, { pod: newest ?? pod, isStatic, isRemoved, refusal }, shown);
+    this.#workers.set(uid, worker);
+    worker.wake();
+  }
+
+  /** Only what was never accepted before is asked. */
+  async #admit(pod: Pod, isStatic: boolean): Promise<Refusal | undefined> {
+    const { metadata, status } = pod;
+    if (status?.startTime || isTerminal(status?.phase) || metadata.deletionTimestamp) return undefined;
+    const others = [...this.#workers.values()]
+      .filter((worker) => !isTerminal(worker.status.phase))
+      .map((one) => one.pod);
+    return this.#admission.check(pod, others, isStatic);
+  }
+
+  #retired(uid: string): void {
+    const worker = this.#workers.get(uid);
+    this.#workers.delete(uid);
+    this.#signatures.delete(uid);
+    this.#index(uid, { sandboxes: [], containers: [] });
+    if (worker?.isStatic) {
+      this.#mirrors.reconcile(fullName(worker.pod));
+      this.staticPodsChanged();
+    }
+  }
+
+  /** The static pod that the mirror of this name shows, as long as it is there or still ends. */
+  #staticPod(name: string): Pod | undefined {
+    const wanted = [...this.#options.staticPods.current().values()].find((pod) => fullName(pod) === name);
+    if (wanted) return wanted;
+    for (const worker of this.#workers.values()) {
+      if (worker.isStatic && fullName(worker.pod) === name) return worker.pod;
+    }
+    return undefined;
+  }
+
+  #index(uid: string, { sandboxes, containers }: ObservedPod): void {
+    for (const id of this.#ownedBy.get(uid) ?? []) this.#owners.delete(id);
+    const ids = [...sandboxes, ...containers].map(({ id }) => id);
+    if (ids.length === 0) this.#ownedBy.delete(uid);
+    else this.#ownedBy.set(uid, ids);
+    for (const id of ids) this.#owners.set(id, uid);
+  }
+
+  // --- the runtime ----------------------------------------------------------------------------------------------
+
+  #relist(): void {
+    this.#mustList = true;
+    if (!this.#isListing) void this.#list();
+  }
+
+  async #list(): Promise<void> {
+    this.#isListing = true;
+    this.#timer?.cancel();
+    let nextMs = relistMs;
+    while (this.#mustList && !this.#isStopped) {
+      this.#mustList = false;
+      try {
+        await this.#reconcile(await runtimePods(this.#options.env.cri));
+      } catch (error) {
+        if (!isAway(error)) this.#worker.log.warn('runtime not listed', { error: errorText(error) });
+        nextMs = awayRetryMs;
+      }
+    }
+    this.#isListing = false;
+    if (!this.#isStopped) this.#timer = this.#worker.clock.after(nextMs, () => this.#relist());
+  }
+
+  /** Pods that have changed unseen are looked at; what belongs to no pod is ended and removed. */
+  async #reconcile(found: ReadonlyMap<string, RuntimePod>): Promise<void> {
+    for (const [uid, worker] of this.#workers) {
+      const signature = found.get(uid)?.signature ?? '';
+      if (this.#signatures.get(uid) !== signature) worker.touch();
+      this.#signatures.set(uid, signature);
+    }
+    if (!this.#isListed) return;
+    for (const [uid, pod] of found) {
+      if (this.#isKnown(uid)) continue;
+      const worker = new PodWorker(this.#worker, { pod: orphanPod(pod), isStatic: false, isRemoved: true }, undefined);
+      this.#workers.set(uid, worker);
+      worker.wake();
+    }
+    await this.#removeLeftovers();
+  }
+
+  #isKnown = (uid: string): boolean =>
+    this.#workers.has(uid) || this.#pods.has(uid) || this.#options.staticPods.current().has(uid);
+
+  /** Volumes, control groups and logs of pods of which nothing else is left. */
+  async #removeLeftovers(): Promise<void> {
+    const { volumes, cgroups, env } = this.#options;
+    const logs = await readdir(env.paths.podLogs).catch(() => []);
+    const uidOfLog = (folder: string): string => folder.slice(folder.lastIndexOf('_') + 1);
+    const steps: [readonly string[], (uid: string) => Promise<void>][] = [
+      [await volumes.present(), (uid) => volumes.release(uid)],
+      [await cgroups.present(), (uid) => cgroups.removePod(uid)],
+    ];
+    for (const [uids, remove] of steps) {
+      for (const uid of uids) if (!this.#isKnown(uid)) await this.#attempt(uid, () => remove(uid));
+    }
+    for (const folder of logs) {
+      if (this.#isKnown(uidOfLog(folder))) continue;
+      await this.#attempt(folder, () => rm(join(env.paths.podLogs, folder), { recursive: true, force: true }));
+    }
+  }
+
+  async #attempt(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#worker.log.warn('leftover not removed', { of: what, error: errorText(error) });
+    }
+  }
+}

@@ -1,0 +1,96 @@
+/** The plan of one pod: what to do next, and what to tell. A function of what is seen, without I/O. */
+import type { PodStatus } from '../../../schema/generated/index.ts';
+import { timeToMs } from '../../../schema/index.ts';
+import { finalStatus, isTerminal, podStatus } from '../status/index.ts';
+import type { LaneAction, Plan, PodView, Verdict } from '../types.ts';
+import { collectGarbage } from './garbage.ts';
+import { isAlive, killAll, type KillPlan, planKills, terminationGraceMs } from './kills.ts';
+import { planRun } from './run.ts';
+
+const deadlineMessage = 'Pod was active on the node longer than the specified deadline';
+
+/** Plans one step of a pod. Carrying it out changes the view; then it is planned again. */
+export function planPod(view: PodView): Plan {
+  const verdict = verdictOf(view);
+  const isEnding =
+    view.isRemoved || !!view.pod.metadata.deletionTimestamp || !!verdict || isTerminal(view.status.phase);
+  if (isEnding) return planTermination(view, verdict);
+  const running = planRun(view);
+  const status = podStatus(view, { isOver: isOver(view), verdict: undefined });
+  // The status says that the pod has ended: only cleaning up is left.
+  if (isTerminal(status.phase)) return planTermination({ ...view, status }, undefined);
+  const kills = planKills(view, running.kills);
+  return {
+    status,
+    kills: kills.actions,
+    next: view.isBusy ? undefined : running.next,
+    backingOff: running.backingOff,
+    stage: 'running',
+    verdict: undefined,
+    wakeAtMs: Math.min(kills.wakeAtMs, running.wakeAtMs, deadlineMs(view)),
+  };
+}
+
+/** Nothing runs, and nothing holds an address. */
+const isOver = ({ observed, memory, isBusy }: PodView): boolean =>
+  !isBusy &&
+  !observed.containers.some(isAlive) &&
+  observed.sandboxes.every(({ id, ready }) => !ready || memory.stoppedSandboxes.has(id));
+
+function verdictOf(view: PodView): Verdict | undefined {
+  if (view.refusal) {
+    const { reason, message } = view.refusal;
+    return { phase: 'Failed', reason, message: `Pod was rejected: ${message}` };
+  }
+  if (view.nowMs >= deadlineMs(view)) return { phase: 'Failed', reason: 'DeadlineExceeded', message: deadlineMessage };
+  return undefined;
+}
+
+/** When activeDeadlineSeconds are over. */
+function deadlineMs({ pod, status }: PodView): number {
+  const seconds = pod.spec.activeDeadlineSeconds;
+  const startedMs = status.startTime ? timeToMs(status.startTime) : undefined;
+  if (seconds === undefined || startedMs === undefined) return Number.POSITIVE_INFINITY;
+  return startedMs + seconds * 1000;
+}
+
+function planTermination(view: PodView, verdict: Verdict | undefined): Plan {
+  const { pod, observed, memory, isBusy, nowMs } = view;
+  const isOrphan = view.isRemoved && !pod.metadata.deletionTimestamp && !view.isStatic;
+  const kills = planKills(view, killAll(view, terminationGraceMs(pod, isOrphan)));
+  const over = isOver(view);
+  const status = podStatus(view, { isOver: over, verdict });
+  const base = { backingOff: [], kills: kills.actions, verdict };
+  if (observed.containers.some(isAlive) || isBusy) {
+    return { ...base, status, next: undefined, stage: 'terminating', wakeAtMs: kills.wakeAtMs };
+  }
+  if (memory.isCleaned && over) return { ...finished(view, status, kills), verdict };
+  const unstopped = observed.sandboxes.filter(({ id }) => !memory.stoppedSandboxes.has(id)).map(({ id }) => id);
+  const mayTry = nowMs >= memory.cleanRetryAtMs;
+  const next: LaneAction = unstopped.length > 0 ? { do: 'stopSandboxes', ids: unstopped } : { do: 'cleanUp' };
+  return {
+    ...base,
+    status,
+    next: mayTry ? next : undefined,
+    stage: 'terminating',
+    wakeAtMs: mayTry ? kills.wakeAtMs : memory.cleanRetryAtMs,
+  };
+}
+
+/** When the pod is gone from its source, nothing of it is kept in the runtime. */
+function finished(view: PodView, status: PodStatus, kills: KillPlan): Omit<Plan, 'verdict'> {
+  const { pod, observed, isRemoved, isStatic, memory, nowMs } = view;
+  const final = finalStatus(pod, status, isStatic);
+  const base = { status: final, kills: kills.actions, backingOff: [], stage: 'finished' as const };
+  if (!isRemoved) return { ...base, next: collectGarbage(view), wakeAtMs: Number.POSITIVE_INFINITY };
+  if (nowMs < memory.cleanRetryAtMs) return { ...base, next: undefined, wakeAtMs: memory.cleanRetryAtMs };
+  return { ...base, next: removal(), wakeAtMs: Number.POSITIVE_INFINITY };
+
+  function removal(): LaneAction | undefined {
+    if (observed.containers.length > 0) {
+      return { do: 'removeContainers', ids: observed.containers.map(({ id }) => id) };
+    }
+    if (observed.sandboxes.length > 0) return { do: 'removeSandboxes', ids: observed.sandboxes.map(({ id }) => id) };
+    return undefined;
+  }
+}

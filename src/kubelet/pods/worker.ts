@@ -1,0 +1,422 @@
+/** One pod: looks, plans, tells, acts; again whenever something has happened. */
+import type { Timer } from '../../kernel/index.ts';
+import type { Pod, PodStatus } from '../../schema/generated/index.ts';
+import { type KubeletEnv, PodStartError, type ProbeManager } from '../types.ts';
+import { containersOf, podText } from './containers.ts';
+import { errorText, isAway } from './errors.ts';
+import { type Executor, PostStartError, type StartContainer } from './executor.ts';
+import { WorkerMemory } from './memory.ts';
+import { PodObserver } from './observe.ts';
+import { planPod } from './plan/index.ts';
+import { sameJson } from './same.ts';
+import { currentSandbox } from './sandbox.ts';
+import { StatusWriter } from './status-writer.ts';
+import type {
+  BeginKill,
+  KillAction,
+  LaneAction,
+  NodeFacts,
+  ObservedContainer,
+  ObservedPod,
+  Plan,
+  PodView,
+  Refusal,
+} from './types.ts';
+
+export interface WorkerEnv extends Pick<KubeletEnv, 'client' | 'clock' | 'log' | 'cri'> {
+  executor: Executor;
+  probes: ProbeManager;
+  node: NodeFacts;
+  /** The runtime's things that belong to the pod, each time they were looked at. */
+  observed(podUid: string, observed: ObservedPod): void;
+  /** Nothing of the pod is left anywhere. */
+  retired(podUid: string): void;
+}
+
+export interface WorkerPod {
+  pod: Pod;
+  isStatic: boolean;
+  isRemoved: boolean;
+  refusal?: Refusal | undefined;
+}
+
+/** As the kubelet's backOffPeriod: how soon a failed start is tried again. */
+const startRetryMs = 10_000;
+const sandboxRetryMs = 5_000;
+const mountRetryMs = 2_000;
+const awayRetryMs = 1_000;
+const cleanRetryMs = 2_000;
+const killRetryMs = 1_000;
+
+export class PodWorker {
+  readonly uid: string;
+  readonly #env: WorkerEnv;
+  readonly #observer: PodObserver;
+  readonly #writer: StatusWriter;
+  readonly #memory = new WorkerMemory();
+  /** Hooks under way, by container id. */
+  readonly #hooks = new Map<string, AbortController>();
+  readonly #backingOff = new Map<string, number>();
+  #of: WorkerPod;
+  #observed: ObservedPod | undefined;
+  #status: PodStatus;
+  #isDirty = true;
+  #isStepping = false;
+  #mustStep = false;
+  #isStopped = false;
+  #isTold = false;
+  #wakeUp: Timer | undefined;
+  /** What is being started or removed. */
+  #lane: { action: LaneAction; abort: AbortController } | undefined;
+  #reservedTwice = false;
+
+  constructor(env: WorkerEnv, of: WorkerPod, shown: Pod | undefined) {
+    this.uid = of.pod.metadata.uid ?? '';
+    this.#env = env;
+    this.#of = of;
+    this.#status = shown?.status ?? of.pod.status ?? {};
+    this.#observer = new PodObserver(env.cri, this.uid);
+    this.#writer = new StatusWriter(env);
+    this.#writer.seen(shown);
+  }
+
+  get pod(): Pod {
+    return this.#of.pod;
+  }
+
+  get status(): PodStatus {
+    return this.#status;
+  }
+
+  get isStatic(): boolean {
+    return this.#of.isStatic;
+  }
+
+  /** A newer version of the pod. */
+  update(pod: Pod): void {
+    const isNew =
+      !sameJson(pod.spec, this.#of.pod.spec) || !sameJson(pod.metadata.annotations, this.#of.pod.metadata.annotations);
+    if (isNew) this.#memory.retryNow();
+    this.#of = { ...this.#of, pod };
+    this.wake();
+  }
+
+  /** A newer version of a pod that is shown by itself. */
+  changed(pod: Pod): void {
+    this.#writer.seen(pod);
+    this.update(pod);
+  }
+
+  /** The mirror that shows a static pod. */
+  shown(object: Pod | undefined): void {
+    this.#writer.seen(object);
+    this.wake();
+  }
+
+  /** The pod is gone from its source. */
+  remove(): void {
+    if (!this.#of.isStatic) this.#writer.stop();
+    this.#of = { ...this.#of, isRemoved: true };
+    this.wake();
+  }
+
+  /** Something of the pod has changed in the runtime. */
+  touch(): void {
+    this.#isDirty = true;
+    this.wake();
+  }
+
+  /** Plans again. */
+  wake(): void {
+    this.#mustStep = true;
+    if (!this.#isStepping && !this.#isStopped) void this.#run();
+  }
+
+  /** What refers to ConfigMaps and Secrets has changed: volumes follow. */
+  async refreshVolumes(): Promise<void> {
+    if (this.#of.isRemoved || this.#memory.isCleaned || !this.#observed || !currentSandbox(this.#view(this.#observed)))
+      return;
+    await this.#env.executor.mountVolumes(this.pod).catch(() => {});
+  }
+
+  /** Leaves everything as it is. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#wakeUp?.cancel();
+    this.#writer.stop();
+    this.#lane?.abort.abort();
+    for (const hook of this.#hooks.values()) hook.abort();
+  }
+
+  async #run(): Promise<void> {
+    this.#isStepping = true;
+    while (this.#mustStep && !this.#isStopped) {
+      this.#mustStep = false;
+      try {
+        await this.#step();
+      } catch (error) {
+        if (!isAway(error)) this.#env.log.warn('pod step failed', { pod: this.uid, error: errorText(error) });
+        this.#isDirty = true;
+        this.#wakeAt(this.#env.clock.nowMs() + awayRetryMs);
+      }
+    }
+    this.#isStepping = false;
+  }
+
+  async #step(): Promise<void> {
+    if (this.#isDirty || !this.#observed) {
+      this.#isDirty = false;
+      this.#observed = await this.#observer.observe();
+      if (this.#isStopped) return;
+      this.#env.observed(this.uid, this.#observed);
+      this.#forgetGone(this.#observed);
+    }
+    const view = this.#view(this.#observed);
+    const plan = planPod(view);
+    this.#tell(plan);
+    this.#act(plan, view);
+  }
+
+  #view(observed: ObservedPod): PodView {
+    const { clock, node, probes } = this.#env;
+    return {
+      ...this.#of,
+      refusal: this.#of.refusal,
+      observed: this.#lane ? withoutStarting(observed, this.#lane.action) : observed,
+      status: this.#status,
+      memory: this.#memory,
+      isBusy: this.#lane !== undefined,
+      probes: (container, id) => probes.results(this.pod, container, id),
+      node,
+      nowMs: clock.nowMs(),
+    };
+  }
+
+  #forgetGone({ containers, sandboxes }: ObservedPod): void {
+    this.#memory.keepOnly(new Set(containers.map(({ id }) => id)), new Set(sandboxes.map(({ id }) => id)));
+    for (const { id, state } of containers) if (state === 'exited') this.#hooks.get(id)?.abort();
+  }
+
+  // --- telling --------------------------------------------------------------------------------------------------
+
+  #tell({ status, stage, verdict, backingOff }: Plan): void {
+    const { pod, isStatic, isRemoved } = this.#of;
+    const { executor, probes } = this.#env;
+    this.#status = status;
+    if (!isRemoved || isStatic) this.#writer.publish(status, stage === 'finished');
+    if (stage === 'finished') probes.forget(this.uid);
+    else probes.observe(pod, status);
+    if (verdict && !this.#isTold) {
+      this.#isTold = true;
+      executor.event(
+        pod,
+        this.#of.refusal ? 'Warning' : 'Normal',
+        verdict.reason,
+        this.#of.refusal?.message ?? verdict.message,
+      );
+    }
+    for (const name of backingOff) this.#tellBackOff(name);
+  }
+
+  /** Once for each instance that has ended. */
+  #tellBackOff(name: string): void {
+    const ended = this.#observed?.containers.find((one) => one.name === name)?.finishedAtMs ?? 0;
+    if (this.#backingOff.get(name) === ended) return;
+    this.#backingOff.set(name, ended);
+    const known = containersOf(this.pod.spec).find(({ container }) => container.name === name);
+    if (!known) return;
+    const message = `Back-off restarting failed container ${name} in pod ${podText(this.pod)}`;
+    this.#env.executor.containerEvent(this.pod, known.kind, known.container, 'Warning', 'BackOff', message);
+  }
+
+  // --- acting ---------------------------------------------------------------------------------------------------
+
+  #act(plan: Plan, view: PodView): void {
+    for (const kill of plan.kills) this.#kill(kill, view);
+    if (plan.stage !== 'running' && this.#lane && isStart(this.#lane.action)) this.#lane.abort.abort(ending);
+    if (plan.next && !this.#lane) void this.#runLane(plan.next, view);
+    else if (plan.stage === 'finished' && view.isRemoved && !this.#lane) void this.#retire();
+    this.#wakeAt(plan.wakeAtMs);
+  }
+
+  async #retire(): Promise<void> {
+    if (this.#isStopped) return;
+    this.stop();
+    await this.#env.executor.removeLogs(this.pod);
+    this.#env.retired(this.uid);
+  }
+
+  #wakeAt(atMs: number): void {
+    this.#wakeUp?.cancel();
+    this.#wakeUp = undefined;
+    if (atMs === Number.POSITIVE_INFINITY || this.#isStopped) return;
+    this.#wakeUp = this.#env.clock.after(Math.max(0, atMs - this.#env.clock.nowMs()), () => this.wake());
+  }
+
+  async #runLane(action: LaneAction, view: PodView): Promise<void> {
+    const abort = new AbortController();
+    this.#lane = { action, abort };
+    try {
+      await this.#carryOut(action, view, abort.signal);
+    } catch (error) {
+      if (abort.signal.aborted) this.#env.log.debug('pod start given up', { pod: this.uid });
+      else this.#failed(action, error);
+    }
+    this.#lane = undefined;
+    this.touch();
+  }
+
+  async #carryOut(action: LaneAction, view: PodView, signal: AbortSignal): Promise<void> {
+    const { executor } = this.#env;
+    switch (action.do) {
+      case 'createSandbox':
+        if (action.replaces) {
+          executor.event(
+            this.pod,
+            'Normal',
+            'SandboxChanged',
+            'Pod sandbox changed, it will be killed and re-created.',
+          );
+        }
+        await executor.createSandbox(this.pod, action.attempt, signal);
+        this.#memory.sandboxAttemptFloor = 0;
+        return;
+      case 'startContainer':
+        return this.#start(action, view, signal);
+      case 'removeContainers':
+        for (const id of action.ids) {
+          const seen = view.observed.containers.find((one) => one.id === id);
+          if (seen) await executor.removeContainer(this.pod, seen);
+        }
+        return;
+      case 'stopSandboxes':
+        for (const id of action.ids) {
+          await executor.stopSandbox(id);
+          this.#memory.stoppedSandboxes.add(id);
+        }
+        return;
+      case 'removeSandboxes':
+        for (const id of action.ids) await executor.removeSandbox(id);
+        return;
+      case 'cleanUp':
+        await executor.cleanUp(this.uid);
+        this.#memory.isCleaned = true;
+        return;
+    }
+  }
+
+  async #start(action: StartContainer, view: PodView, signal: AbortSignal): Promise<void> {
+    const sandbox = currentSandbox(view);
+    if (!sandbox) return;
+    const { name } = action.container;
+    const place = {
+      sandboxId: sandbox.id,
+      sandboxAttempt: sandbox.attempt,
+      ips: sandbox.ips,
+      containers: new Map(view.observed.containers.toReversed().map((one) => [one.name, one.id])),
+    };
+    await this.#env.executor.startContainer(this.pod, action, place, signal);
+    this.#memory.failures.delete(name);
+    this.#memory.backOffs.set(name, { ...action.backOff, startedAtMs: this.#env.clock.nowMs() });
+  }
+
+  #failed(action: LaneAction, error: unknown): void {
+    const nowMs = this.#env.clock.nowMs();
+    this.#env.log.warn('pod action failed', { pod: this.uid, action: action.do, error: errorText(error) });
+    if (action.do === 'startContainer') this.#failedStart(action, error, nowMs);
+    else if (action.do === 'createSandbox') this.#failedSandbox(action.attempt, error, nowMs);
+    else this.#memory.cleanRetryAtMs = nowMs + cleanRetryMs;
+  }
+
+  #failedStart({ container, backOff }: StartContainer, error: unknown, nowMs: number): void {
+    const { name } = container;
+    const { reason, message } = error instanceof PodStartError ? error : { reason: '', message: '' };
+    const waitMs = reason === '' ? mountRetryMs : startRetryMs;
+    this.#memory.failures.set(name, { reason, message, retryAtMs: nowMs + waitMs });
+    if (reason === 'RunContainerError' || error instanceof PostStartError) {
+      this.#memory.backOffs.set(name, { ...backOff, startedAtMs: nowMs });
+    }
+    if (!(error instanceof PostStartError)) return;
+    const graceMs = (this.pod.spec.terminationGracePeriodSeconds ?? 2) * 1000;
+    this.#memory.kills.set(error.containerId, { beganAtMs: nowMs, graceMs, hook: 'none', restart: false });
+    this.#env.log.info('postStart hook failed', { pod: this.uid, container: name });
+  }
+
+  #failedSandbox(attempt: number, error: unknown, nowMs: number): void {
+    const isMount = error instanceof PodStartError && error.reason === '';
+    const waitMs = isAway(error) ? awayRetryMs : isMount ? mountRetryMs : sandboxRetryMs;
+    this.#memory.sandboxRetryAtMs = nowMs + waitMs;
+    if (!/is reserved for/.test(errorText(error))) return;
+    // The runtime knows the name and lists no such sandbox: one is in the making, or stuck. Then the next name.
+    if (this.#reservedTwice) this.#memory.sandboxAttemptFloor = attempt + 1;
+    this.#reservedTwice = !this.#reservedTwice;
+  }
+
+  // --- stopping containers --------------------------------------------------------------------------------------
+
+  #kill(action: KillAction, view: PodView): void {
+    if (action.do === 'beginKill') this.#beginKill(action, view);
+    else void this.#stopContainer(action.container, action.graceSeconds);
+  }
+
+  #beginKill({ container: seen, message, graceMs, restart }: BeginKill, view: PodView): void {
+    const known = containersOf(this.pod.spec).find(({ container }) => container.name === seen.name);
+    const container = known?.container ?? {
+      name: seen.name,
+      ...(seen.preStop && { lifecycle: { preStop: seen.preStop } }),
+    };
+    const kind = known?.kind ?? 'regular';
+    const { executor, clock } = this.#env;
+    if (message) executor.containerEvent(this.pod, kind, container, 'Normal', 'Killing', message);
+    const hasHook = container.lifecycle?.preStop !== undefined && graceMs > 0 && seen.state === 'running';
+    const beganAtMs = clock.nowMs();
+    this.#memory.kills.set(seen.id, { beganAtMs, graceMs, hook: hasHook ? 'running' : 'none', restart });
+    this.wake();
+    if (!hasHook) return;
+    const hook = new AbortController();
+    this.#hooks.set(seen.id, hook);
+    const ips = view.observed.sandboxes[0]?.ips ?? [];
+    void executor.preStop(this.pod, kind, container, seen, { ips, limitMs: graceMs, signal: hook.signal }).then(() => {
+      this.#hooks.delete(seen.id);
+      const kill = this.#memory.kills.get(seen.id);
+      if (kill) this.#memory.kills.set(seen.id, { ...kill, hook: 'done' });
+      this.wake();
+    });
+  }
+
+  async #stopContainer(seen: ObservedContainer, graceSeconds: number): Promise<void> {
+    const { executor, clock } = this.#env;
+    const set = (change: object): void => {
+      const kill = this.#memory.kills.get(seen.id);
+      if (kill) this.#memory.kills.set(seen.id, { ...kill, ...change });
+    };
+    const stopsAtMs = clock.nowMs() + graceSeconds * 1000;
+    set({ stopsAtMs, retryAtMs: undefined });
+    try {
+      await executor.stopContainer(seen.id, graceSeconds);
+    } catch (error) {
+      if (this.#memory.kills.get(seen.id)?.stopsAtMs !== stopsAtMs) return;
+      set({ stopsAtMs: undefined, retryAtMs: clock.nowMs() + killRetryMs });
+      if (!isAway(error))
+        executor.event(this.pod, 'Warning', 'FailedKillPod', `error killing pod: ${errorText(error)}`);
+    }
+    this.touch();
+  }
+}
+
+const ending = new Error('the pod is ending');
+
+const isStart = ({ do: what }: LaneAction): boolean => what === 'createSandbox' || what === 'startContainer';
+
+/** A container runs for the others only when its postStart hook is over. */
+function withoutStarting(observed: ObservedPod, action: LaneAction): ObservedPod {
+  if (action.do !== 'startContainer' || !action.container.lifecycle?.postStart) return observed;
+  const { name } = action.container;
+  const index = observed.containers.findIndex((one) => one.name === name);
+  const containers = observed.containers.map((one, at) =>
+    at === index && one.state === 'running' && one.restartCount === action.restartCount
+      ? { ...one, state: 'created' as const }
+      : one,
+  );
+  return { ...observed, containers };
+}
