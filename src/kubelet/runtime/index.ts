@@ -1,0 +1,6 @@
+/** The container runtime: one that is found, or a containerd of our own that is started, adopted and watched over. */
+export { cleanupRuntime } from './cleanup.ts';
+export { RuntimeError } from './errors.ts';
+export { type OpenRuntimeOptions, openRuntime, type Runtime } from './open.ts';
+export type { RuntimePaths } from './own.ts';
+export type { Health } from './supervisor.ts';

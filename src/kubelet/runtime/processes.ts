@@ -1,0 +1,69 @@
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import type { Clock } from '../../kernel/index.ts';
+
+/** A process of this machine; the start time tells it from a later one with the same number. */
+export interface ProcessRef {
+  pid: number;
+  /** Clock ticks since boot. */
+  startTicks: number;
+}
+
+/** Of /proc/PID/stat (proc(5)); the second field may hold blanks and brackets. */
+export function parseStat(stat: string): { state: string; startTicks: number } | undefined {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const startTicks = Number(fields[19]);
+  return fields[0] && Number.isSafeInteger(startTicks) ? { state: fields[0], startTicks } : undefined;
+}
+
+/** Undefined when there is none, or only what is left of one that has ended. */
+export async function findProcess(pid: number): Promise<ProcessRef | undefined> {
+  const stat = parseStat(await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ''));
+  return stat && !'ZXx'.includes(stat.state) ? { pid, startTicks: stat.startTicks } : undefined;
+}
+
+export const isAlive = async ({ pid, startTicks }: ProcessRef): Promise<boolean> =>
+  (await findProcess(pid))?.startTicks === startTicks;
+
+/**
+ * The processes whose last arguments are these, the oldest first: a child on its way to another program shares its
+ * parent's for a moment.
+ */
+export async function findByArguments(tail: readonly string[]): Promise<ProcessRef[]> {
+  const wanted = `\0${tail.join('\0')}\0`;
+  const pids = (await readdir('/proc')).map(Number).filter(Number.isInteger);
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const commandLine = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      return commandLine.endsWith(wanted) ? findProcess(pid) : undefined;
+    }),
+  );
+  return found.filter((process) => process !== undefined).sort((a, b) => a.startTicks - b.startTicks || a.pid - b.pid);
+}
+
+/** True when the program's file was replaced or removed since it was started. */
+export const isOutdated = async ({ pid }: ProcessRef): Promise<boolean> =>
+  (await readlink(`/proc/${pid}/exe`).catch(() => '')).endsWith(' (deleted)');
+
+const lookAgainMs = 10;
+
+/** Asks it to end, and after `graceMs` makes it. Resolves when it is gone. */
+export async function endProcess(target: ProcessRef, clock: Clock, graceMs: number): Promise<void> {
+  const killAtMs = clock.monotonicMs() + graceMs;
+  signal(target, 'SIGTERM');
+  let wasKilled = false;
+  while (await isAlive(target)) {
+    if (!wasKilled && clock.monotonicMs() >= killAtMs) {
+      signal(target, 'SIGKILL');
+      wasKilled = true;
+    }
+    await clock.sleep(lookAgainMs);
+  }
+}
+
+function signal({ pid }: ProcessRef, name: 'SIGTERM' | 'SIGKILL'): void {
+  try {
+    process.kill(pid, name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}

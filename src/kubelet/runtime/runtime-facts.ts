@@ -1,0 +1,64 @@
+import { CriError, type CriClient, grpcCode, type StatusResponse, type VersionResponse } from '../cri/index.ts';
+
+/** What a runtime tells of itself. */
+export interface RuntimeFacts {
+  name: string;
+  version: string;
+  handlers: readonly string[];
+  cgroupDriver: 'cgroupfs' | 'systemd';
+  cniConfigDir: string;
+  cniBinDir: string;
+}
+
+/** The part that we read of what containerd's CRI plugin shows as its configuration. */
+interface ContainerdInfo {
+  containerd?: {
+    defaultRuntimeName?: string;
+    runtimes?: Record<string, { options?: { SystemdCgroup?: boolean } | null }>;
+  };
+  cni?: { binDir?: string; binDirs?: string[]; confDir?: string };
+}
+
+export async function readRuntimeFacts(cri: CriClient, version: VersionResponse): Promise<RuntimeFacts> {
+  const status = await cri.call('Status', { verbose: true });
+  return factsOf(version, status, await cgroupDriver(cri));
+}
+
+/** From RuntimeConfig; undefined where the runtime does not have that call yet. */
+async function cgroupDriver(cri: CriClient): Promise<RuntimeFacts['cgroupDriver'] | undefined> {
+  try {
+    const { linux } = await cri.call('RuntimeConfig', {});
+    return linux && (linux.cgroupDriver === 'SYSTEMD' ? 'systemd' : 'cgroupfs');
+  } catch (error) {
+    if (error instanceof CriError && error.code === grpcCode.unimplemented) return undefined;
+    throw error;
+  }
+}
+
+export function factsOf(
+  version: VersionResponse,
+  status: StatusResponse,
+  driver: RuntimeFacts['cgroupDriver'] | undefined,
+): RuntimeFacts {
+  const info = parseInfo(status.info['config']);
+  const runtimes = info.containerd?.runtimes ?? {};
+  const first = info.containerd?.defaultRuntimeName ?? '';
+  const names = [...status.runtimeHandlers.map(({ name }) => name), ...Object.keys(runtimes)].filter(Boolean);
+  const isSystemd = runtimes[first]?.options?.SystemdCgroup === true;
+  return {
+    name: version.runtimeName,
+    version: version.runtimeVersion,
+    handlers: [...new Set([first, ...names].filter(Boolean))],
+    cgroupDriver: driver ?? (isSystemd ? 'systemd' : 'cgroupfs'),
+    cniConfigDir: info.cni?.confDir || '/etc/cni/net.d',
+    cniBinDir: info.cni?.binDir || info.cni?.binDirs?.[0] || '/opt/cni/bin',
+  };
+}
+
+function parseInfo(text = '{}'): ContainerdInfo {
+  try {
+    return JSON.parse(text) as ContainerdInfo;
+  } catch {
+    return {};
+  }
+}

@@ -1,0 +1,140 @@
+import type { Clock, Logger, Timer } from '../../kernel/index.ts';
+import type { CriClient } from '../cri/types.ts';
+import { isAlive, type ProcessRef } from './processes.ts';
+
+export type Health = { ok: true } | { ok: false; message: string };
+
+export interface SupervisorOptions {
+  cri: CriClient;
+  clock: Clock;
+  log: Logger;
+  /** Only for a containerd of our own: how it is brought back, and what is looked after now and then. */
+  own?: {
+    start(): Promise<{ process: ProcessRef; ended?: Promise<void> }>;
+    tend(): Promise<void>;
+  };
+}
+
+/** How long a runtime may be silent, and how often it is asked when nothing else tells of it. */
+const silenceMs = 30_000;
+const checkEveryMs = 30_000;
+/** One that lives this long has not failed at starting. */
+const steadyMs = 5_000;
+const firstBackOffMs = 100;
+const maxBackOffMs = 10_000;
+const lookAgainMs = 50;
+
+/** Watches over the runtime: knows whether it answers, and brings a containerd of our own back when it has died. */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  #process: ProcessRef | undefined;
+  #health: Health = { ok: true };
+  #startedAtMs = 0;
+  #backOffMs = 0;
+  #timer: Timer | undefined;
+  #recovering: Promise<void> | undefined;
+  #isWatching = false;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  health(): Health {
+    return this.#health;
+  }
+
+  /** Begins to watch over what runs. */
+  watch(running?: { process: ProcessRef; ended?: Promise<void> }): void {
+    this.#isWatching = true;
+    if (running) this.#adopt(running);
+    this.#schedule();
+  }
+
+  /** The connection has ended: told by the client. */
+  lost(): void {
+    if (!this.#isWatching) return;
+    this.#health = { ok: false, message: 'the container runtime has closed the connection' };
+    this.#recover();
+  }
+
+  stop(): void {
+    this.#isWatching = false;
+    this.#timer?.cancel();
+  }
+
+  #adopt({ process, ended }: { process: ProcessRef; ended?: Promise<void> }): void {
+    this.#process = process;
+    this.#startedAtMs = this.#options.clock.monotonicMs();
+    void ended?.then(() => {
+      if (this.#process === process && this.#isWatching) this.#recover();
+    });
+  }
+
+  #schedule(): void {
+    this.#timer?.cancel();
+    if (!this.#isWatching) return;
+    this.#timer = this.#options.clock.after(checkEveryMs, () => {
+      this.#recover();
+      void this.#options.own?.tend().catch((error) => {
+        this.#options.log.warn('containerd’s log could not be trimmed', { error: String(error) });
+      });
+    });
+  }
+
+  #recover(): void {
+    this.#recovering ??= this.#untilItAnswers().finally(() => {
+      this.#recovering = undefined;
+      this.#schedule();
+    });
+  }
+
+  /** Asks until there is an answer; a containerd of our own that has ended is started again. */
+  async #untilItAnswers(): Promise<void> {
+    const { clock, own } = this.#options;
+    let waitMs = lookAgainMs;
+    while (this.#isWatching) {
+      if (own && !(this.#process && (await isAlive(this.#process)))) await this.#restart(own);
+      if (!this.#isWatching || (await this.#answers())) return;
+      await clock.sleep(waitMs);
+      waitMs = Math.min(waitMs * 2, 1_000);
+    }
+  }
+
+  async #answers(): Promise<boolean> {
+    try {
+      await this.#options.cri.call('Status', {}, { timeoutMs: silenceMs });
+      this.#health = { ok: true };
+      return true;
+    } catch (error) {
+      const { message } = error as Error;
+      if (this.#health.ok) this.#options.log.warn('the container runtime does not answer', { error: message });
+      this.#health = { ok: false, message: `the container runtime does not answer: ${message}` };
+      return false;
+    }
+  }
+
+  async #restart(own: NonNullable<SupervisorOptions['own']>): Promise<void> {
+    const { clock, log } = this.#options;
+    const livedMs = clock.monotonicMs() - this.#startedAtMs;
+    this.#backOffMs = livedMs >= steadyMs ? 0 : Math.min(maxBackOffMs, this.#backOffMs * 2 || firstBackOffMs);
+    this.#health = { ok: false, message: 'containerd has ended and is being started again' };
+    log.warn('containerd has ended', {
+      pid: this.#process?.pid,
+      livedMs: Math.round(livedMs),
+      waitMs: this.#backOffMs,
+    });
+    if (this.#backOffMs > 0) await clock.sleep(this.#backOffMs);
+    if (!this.#isWatching) return;
+    try {
+      this.#adopt(await own.start());
+    } catch (error) {
+      this.#process = undefined;
+      this.#startedAtMs = clock.monotonicMs();
+      log.error('containerd could not be started', { error: (error as Error).message });
+    }
+  }
+}
