@@ -1,4 +1,5 @@
 /** The audit trail of one HTTP request: a response that notes how it was answered. */
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Exchange } from '../exchange.ts';
 import type { Headers, HttpRequest, HttpResponse, WebSocketHandlers } from '../http/types.ts';
@@ -123,6 +124,14 @@ export class HttpTrail implements HttpResponse {
         handlers.close(code, reason);
       },
     });
+  }
+
+  takeOver(headers: Headers): Duplex | undefined {
+    const socket = this.#inner.takeOver(headers);
+    if (!socket) return undefined;
+    this.#begun(switchingProtocols);
+    socket.once('close', () => this.#complete(this.#statusOf(switchingProtocols)));
+    return socket;
   }
 
   // --- events

@@ -21,6 +21,43 @@ describeCases('requests', {
     assert.equal(parse((await withOne.get('/')).body)['certificate'], true);
   },
 
+  'a body of any size can be read as it comes; its sender waits': async (start) => {
+    const begun = Promise.withResolvers<void>();
+    await using server = await start(async (request, response) => {
+      await begun.promise;
+      let bytes = 0;
+      for await (const chunk of request.chunks()) bytes += chunk.length;
+      response.send(200, [], String(bytes));
+    });
+    const client = await server.connect();
+    const totalBytes = 64 << 20; // the limit of a whole body is 1 MiB
+    client.send(`POST /upload HTTP/1.1\r\nHost: x\r\nContent-Length: ${totalBytes}\r\n\r\n`);
+    client.send(Buffer.alloc(totalBytes));
+    for (let last = -1; client.socket.bytesWritten !== last; ) {
+      last = client.socket.bytesWritten;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    assert.ok(client.socket.writableLength > totalBytes / 4, 'the sender was not stopped');
+    begun.resolve();
+    assert.equal((await client.answer()).body.toString(), String(totalBytes));
+  },
+
+  'a body read as it comes fails when its sender goes': async (start) => {
+    const failure = Promise.withResolvers<unknown>();
+    await using server = await start(async (request) => {
+      try {
+        for await (const _chunk of request.chunks());
+        failure.resolve('none');
+      } catch (error) {
+        failure.resolve(error);
+      }
+    });
+    const client = await server.connect();
+    client.send('POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n');
+    setTimeout(() => client.destroy(), 50);
+    assert.ok((await failure.promise) instanceof AbortedError);
+  },
+
   'a certificate of a foreign CA is refused': async (start) => {
     let requests = 0;
     await using server = await start((_request, response) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { WebSocket } from 'ws';
 import { authority, describeCases, describeRequest, parse } from './adapter-cases.ts';
+import type { WebSocketConnection } from './types.ts';
 
 describeCases('WebSockets and upgrades', {
   'WebSocket: subprotocol, text and large binary messages, close': async (start, adapter) => {
@@ -52,6 +53,67 @@ describeCases('WebSockets and upgrades', {
     socket.terminate();
   },
 
+  'WebSocket: a paused client waits, and goes on when resumed': async (start) => {
+    let received = 0;
+    let connection: WebSocketConnection | undefined;
+    await using server = await start((_request, response) =>
+      response.upgrade('', {
+        open: (socket) => {
+          connection = socket;
+          socket.pause();
+        },
+        message: (_socket, data) => {
+          received += data.length;
+        },
+        close: () => {},
+      }),
+    );
+    const socket = new WebSocket(`wss://localhost:${server.port}/`, { ca: authority.ca });
+    await new Promise((resolve) => socket.once('open', resolve));
+    const totalBytes = 64 << 20;
+    const sent = sendAll(socket, totalBytes);
+    await quiet(() => socket.bufferedAmount);
+    assert.ok(received < totalBytes / 4, `${received} bytes came in spite of the pause`);
+    connection!.send('still there?', false);
+    connection!.resume();
+    await sent;
+    while (received < totalBytes) await new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(received, totalBytes);
+    socket.terminate();
+  },
+
+  'WebSocket: names of subprotocols may have a slash': async (start) => {
+    await using server = await start((request, response) =>
+      response.upgrade(request.header('sec-websocket-protocol') ?? '', { message: () => {}, close: () => {} }),
+    );
+    const client = await server.connect();
+    client.send(
+      `GET /portforward HTTP/1.1\r\nHost: x\r\n${webSocketHeaders}Sec-WebSocket-Protocol: SPDY/3.1+portforward.k8s.io\r\n\r\n`,
+    );
+    const answer = await client.head();
+    assert.equal(answer.status, 101);
+    assert.equal(answer.headers.get('sec-websocket-protocol'), 'SPDY/3.1+portforward.k8s.io');
+    client.destroy();
+  },
+
+  'another protocol: node:https hands its socket over': async (start, adapter) => {
+    await using server = await start((request, response) => {
+      const socket = response.takeOver([['X-Stream-Protocol-Version', 'v4']]);
+      if (!socket) response.send(400, [], `cannot switch to ${JSON.stringify(request.switchTo)}`);
+      socket?.on('data', (chunk: Buffer) => socket.end(`you said ${chunk}`));
+    });
+    const client = await server.connect();
+    client.send('POST /exec HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n\r\n');
+    if (adapter === 'uws') {
+      assert.equal((await client.answer()).body.toString(), 'cannot switch to ""');
+      return;
+    }
+    const answer = await client.head();
+    assert.deepEqual([answer.status, answer.headers.get('x-stream-protocol-version')], [101, 'v4']);
+    client.send('hello');
+    assert.equal((await client.rest()).toString(), 'you said hello');
+  },
+
   'WebSocket: a handler that throws closes it with 1011': async (start) => {
     await using server = await start((_request, response) =>
       response.upgrade('', {
@@ -93,6 +155,27 @@ describeCases('WebSockets and upgrades', {
     assert.equal(parse(answer.body)['isUpgrade'], false);
   },
 });
+
+const webSocketHeaders =
+  'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n';
+
+function sendAll(socket: WebSocket, bytes: number): Promise<void> {
+  const message = Buffer.alloc(1 << 18);
+  const sent: Promise<void>[] = [];
+  for (let at = 0; at < bytes; at += message.length) {
+    sent.push(new Promise((resolve, reject) => socket.send(message, (error) => (error ? reject(error) : resolve()))));
+  }
+  return Promise.all(sent).then(() => {});
+}
+
+/** Until `value` has not changed for a while. */
+async function quiet(value: () => number): Promise<void> {
+  for (let last = -1, same = 0; same < 20; ) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    same = value() === last ? same + 1 : 0;
+    last = value();
+  }
+}
 
 function messagesOf(socket: WebSocket): { next(): Promise<Buffer> } {
   const waiting: Buffer[] = [];

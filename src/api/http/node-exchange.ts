@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock, Timer } from '../../kernel/clock.ts';
 import type { Logger } from '../../kernel/log.ts';
@@ -16,8 +17,15 @@ export interface NodeExchangeHost {
   closed(running: object): void;
 }
 
-/** Hands a socket over to the WebSocket implementation. */
-export type Upgrader = (protocol: string, handlers: WebSocketHandlers) => void;
+/** What can become of a connection whose client asks for another protocol. */
+export interface Upgrader {
+  /** '' = WebSocket. */
+  switchTo: string;
+  /** Hands the socket over to the WebSocket implementation. */
+  upgrade(protocol: string, handlers: WebSocketHandlers): void;
+  /** Hands the socket over to the caller. */
+  takeOver(headers: Headers): Duplex;
+}
 
 /** One request and its answer on node:https. */
 export class NodeExchange implements HttpRequest, HttpResponse {
@@ -59,7 +67,11 @@ export class NodeExchange implements HttpRequest, HttpResponse {
   // --- request
 
   get isUpgrade(): boolean {
-    return this.#upgrader !== undefined;
+    return this.#upgrader?.switchTo === '';
+  }
+
+  get switchTo(): string {
+    return this.#upgrader?.switchTo ?? '';
   }
 
   get remoteAddress(): string {
@@ -87,6 +99,11 @@ export class NodeExchange implements HttpRequest, HttpResponse {
       this.#bodyTimer = this.#host.clock.after(this.#host.options.idleTimeoutMs, () => this.abort());
     }
     return whole;
+  }
+
+  chunks(): AsyncIterable<Uint8Array> {
+    if (!this.#body) this.#receiveBody();
+    return this.#body!.chunks();
   }
 
   // --- response
@@ -152,9 +169,16 @@ export class NodeExchange implements HttpRequest, HttpResponse {
   }
 
   upgrade(protocol: string, handlers: WebSocketHandlers): void {
-    if (this.#closed || !this.#upgrader) return;
-    this.#upgrader(protocol, handlers);
+    if (this.#closed || !this.isUpgrade) return;
+    this.#upgrader?.upgrade(protocol, handlers);
     this.#close();
+  }
+
+  takeOver(headers: Headers): Duplex | undefined {
+    if (this.#closed || this.switchTo === '') return undefined;
+    const socket = this.#upgrader?.takeOver(headers);
+    this.#close();
+    return socket;
   }
 
   // --- inside

@@ -8,7 +8,7 @@ import type { Logger } from '../../kernel/log.ts';
 import { NodeExchange, type NodeExchangeHost } from './node-exchange.ts';
 import { NodeWebSocketSession, acceptWebSocket, webSocketServer } from './node-websocket.ts';
 import { PortInUseError, defaultConnectionLimit } from './types.ts';
-import type { HttpServer, HttpServerOptions, ServerNameCertificate } from './types.ts';
+import type { Headers, HttpServer, HttpServerOptions, ServerNameCertificate } from './types.ts';
 
 /** HttpServer on node:https, for hosts that cannot load the uWebSockets.js addon. */
 export class NodeServer implements HttpServer, NodeExchangeHost {
@@ -112,7 +112,7 @@ export class NodeServer implements HttpServer, NodeExchangeHost {
       keepAliveInitialDelay: deadPeerDelayMs,
       insecureHTTPParser: false,
       SNICallback: (name, done) => done(null, contextFor(this.#names, name)),
-      shouldUpgradeCallback: isWebSocketUpgrade,
+      shouldUpgradeCallback: (request) => isWebSocketUpgrade(request) || otherProtocol(request) !== '',
     });
     server.maxConnections = connectionLimit;
     server.on('secureConnection', refuseForeignCertificate);
@@ -137,15 +137,23 @@ export class NodeServer implements HttpServer, NodeExchangeHost {
     this.#upgraded.add(socket);
     socket.on('error', () => socket.destroy());
     socket.on('close', () => this.#upgraded.delete(socket));
-    const webSockets = await webSocketServer(this.options.bodyLimitBytes);
+    const switchTo = isWebSocketUpgrade(req) ? '' : otherProtocol(req);
+    const webSockets = switchTo === '' ? await webSocketServer(this.options.bodyLimitBytes) : undefined;
     if (socket.destroyed) return;
     const response = new ServerResponse(req); // for an answer that is no upgrade
     response.shouldKeepAlive = false;
     response.assignSocket(socket);
     response.on('finish', () => socket.end());
-    const exchange = new NodeExchange(this, req, response, (protocol, handlers) => {
-      response.detachSocket(socket);
-      acceptWebSocket(webSockets, this, req, socket, head, protocol, handlers);
+    const exchange = new NodeExchange(this, req, response, {
+      switchTo,
+      upgrade: (protocol, handlers) => {
+        response.detachSocket(socket);
+        if (webSockets) acceptWebSocket(webSockets, this, req, socket, head, protocol, handlers);
+      },
+      takeOver: (headers) => {
+        response.detachSocket(socket);
+        return switchProtocol(socket, head, switchTo, headers);
+      },
     });
     this.#serve(exchange);
   }
@@ -184,6 +192,25 @@ function contextFor(names: ReadonlyMap<string, SecureContext>, name: string): Se
 /** A certificate that the CA bundle does not verify ends the connection, as it does in uWebSockets.js's handshake. */
 function refuseForeignCertificate(socket: TLSSocket): void {
   if (!socket.authorized && socket.getPeerX509Certificate()) socket.destroy();
+}
+
+/** Protocols that handlers take over: streams of clients before WebSockets (kubectl up to 1.29). */
+const otherProtocols = ['SPDY/3.1'];
+
+function otherProtocol({ headers, method }: IncomingMessage): string {
+  if (method === 'POST' && Number(headers['content-length'] ?? 0) > 0) return '';
+  const wanted = headers.upgrade?.toLowerCase();
+  return otherProtocols.find((name) => name.toLowerCase() === wanted) ?? '';
+}
+
+function switchProtocol(socket: Socket, head: Buffer, protocol: string, headers: Headers): Socket {
+  const lines = [['Upgrade', protocol], ['Connection', 'Upgrade'], ...headers].map(
+    ([name, value]) => `${name}: ${String(value).replace(/[\r\n\0]/g, ' ')}\r\n`,
+  );
+  socket.setTimeout(0);
+  socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('')}\r\n`);
+  if (head.length > 0) socket.unshift(head);
+  return socket;
 }
 
 function isWebSocketUpgrade(request: IncomingMessage): boolean {

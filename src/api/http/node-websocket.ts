@@ -15,14 +15,17 @@ export async function webSocketServer(maxMessageBytes: number): Promise<WebSocke
       clientTracking: false,
       maxPayload: maxMessageBytes,
       perMessageDeflate: false,
-      handleProtocols: (_offered, request) => chosenProtocol.get(request) || false,
+    });
+    server.on('headers', (lines, request) => {
+      const protocol = chosenProtocol.get(request);
+      if (protocol) lines.push(`Sec-WebSocket-Protocol: ${protocol}`);
     });
     accepting = { maxMessageBytes, server };
   }
   return accepting.server;
 }
 
-/** `ws` asks for the subprotocol by request, in the middle of `handleUpgrade`. */
+/** Kept from `ws`, which refuses upstream's names with a '/' in them. */
 const chosenProtocol = new WeakMap<IncomingMessage, string>();
 
 /** Completes the handshake and runs `handlers` on the socket. */
@@ -36,6 +39,7 @@ export function acceptWebSocket(
   handlers: WebSocketHandlers,
 ): void {
   chosenProtocol.set(request, protocol);
+  delete request.headers['sec-websocket-protocol'];
   server.handleUpgrade(request, socket, head, (webSocket) => new NodeWebSocketSession(webSocket, handlers, host));
 }
 

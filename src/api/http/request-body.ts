@@ -1,13 +1,20 @@
 import { AbortedError, BodyTooLargeError } from './types.ts';
 
-/** Collects a request's body up to a limit. What arrives before someone asks waits; the sender is paused meanwhile. */
+/**
+ * A request's body: collected whole up to a limit, or handed on as it comes. What arrives before someone asks waits; the
+ * sender is paused meanwhile.
+ */
 export class RequestBody {
   readonly #limitBytes: number;
   readonly #expectedBytes: number | undefined;
   readonly #flow: { pause(): void; resume(): void };
   #chunks: Uint8Array[] = [];
+  /** Where the rest goes, once someone has asked for a body of known length. */
+  #whole: Uint8Array | undefined;
   #receivedBytes = 0;
   #asked: PromiseWithResolvers<Uint8Array> | undefined;
+  /** Someone reads `chunks`; called when there is news. */
+  #reader: (() => void) | undefined;
   #paused = false;
   #state: 'receiving' | 'complete' | 'failed' = 'receiving';
   #error: Error | undefined;
@@ -17,7 +24,6 @@ export class RequestBody {
     this.#limitBytes = limitBytes;
     this.#expectedBytes = expectedBytes;
     this.#flow = flow;
-    if ((expectedBytes ?? 0) > limitBytes) this.#overLimit();
   }
 
   /** False while bytes are still to come. */
@@ -33,21 +39,41 @@ export class RequestBody {
   ask(): Promise<Uint8Array> {
     if (this.#asked) return this.#asked.promise;
     this.#asked = Promise.withResolvers<Uint8Array>();
-    if (this.#paused) this.#flow.resume();
-    this.#paused = false;
+    if ((this.#expectedBytes ?? this.#receivedBytes) > this.#limitBytes) this.#overLimit();
+    else if (this.#state === 'receiving' && this.#expectedBytes !== undefined) this.#allocate(this.#expectedBytes);
+    this.#resume();
     this.#settle();
     return this.#asked.promise;
+  }
+
+  /** The body as it arrives, instead of `ask`; one reader. */
+  async *chunks(): AsyncGenerator<Uint8Array> {
+    this.#reader = () => {};
+    for (;;) {
+      const chunk = this.#chunks.shift();
+      if (chunk) {
+        yield chunk;
+        continue;
+      }
+      if (this.#state === 'complete') return;
+      if (this.#state === 'failed') throw this.#error;
+      await new Promise<void>((resolve) => {
+        this.#reader = resolve;
+        this.#resume();
+      });
+    }
   }
 
   /** Takes the next bytes; they are copied. */
   push(chunk: Uint8Array, isLast: boolean): void {
     if (this.#state !== 'receiving') return;
     this.#receivedBytes += chunk.byteLength;
-    if (this.#receivedBytes > this.#limitBytes) {
+    if (this.#asked && this.#receivedBytes > this.#limitBytes) {
       this.#overLimit();
       return;
     }
-    this.#keep(chunk);
+    if (this.#whole) this.#whole.set(chunk, this.#receivedBytes - chunk.byteLength);
+    else if (chunk.byteLength > 0) this.#chunks.push(new Uint8Array(chunk));
     if (isLast) {
       this.#state = 'complete';
       this.#settle();
@@ -55,6 +81,7 @@ export class RequestBody {
       this.#paused = true;
       this.#flow.pause();
     }
+    this.#reader?.();
   }
 
   /** The rest will not come. */
@@ -64,23 +91,25 @@ export class RequestBody {
     this.#error = error;
     this.#chunks = [];
     this.#settle();
+    this.#reader?.();
   }
 
-  #keep(chunk: Uint8Array): void {
-    if (chunk.byteLength === 0) return;
-    const [whole] = this.#chunks;
-    if (whole && this.#expectedBytes !== undefined) {
-      whole.set(chunk, this.#receivedBytes - chunk.byteLength);
-    } else if (this.#expectedBytes === undefined || chunk.byteLength >= this.#expectedBytes) {
-      this.#chunks.push(new Uint8Array(chunk));
-    } else {
-      const all = new Uint8Array(this.#expectedBytes);
-      all.set(chunk);
-      this.#chunks.push(all);
+  #allocate(bytes: number): void {
+    this.#whole = new Uint8Array(bytes);
+    let at = 0;
+    for (const chunk of this.#chunks.splice(0)) {
+      this.#whole.set(chunk, at);
+      at += chunk.byteLength;
     }
   }
 
+  #resume(): void {
+    if (this.#paused) this.#flow.resume();
+    this.#paused = false;
+  }
+
   #overLimit(): void {
+    this.#state = 'receiving';
     this.fail(new BodyTooLargeError(`limit is ${this.#limitBytes}`));
   }
 
@@ -88,8 +117,10 @@ export class RequestBody {
     if (!this.#asked || this.#state === 'receiving') return;
     const [first] = this.#chunks;
     if (this.#state === 'failed') this.#asked.reject(this.#error ?? new AbortedError('request was aborted'));
+    else if (this.#whole) this.#asked.resolve(this.#whole);
     else if (this.#chunks.length <= 1) this.#asked.resolve(first ?? new Uint8Array());
     else this.#asked.resolve(new Uint8Array(Buffer.concat(this.#chunks, this.#receivedBytes)));
     this.#chunks = [];
+    this.#whole = undefined;
   }
 }

@@ -168,6 +168,12 @@ export class RawClient {
     return answer;
   }
 
+  /** Everything until the server closes the connection. */
+  async rest(): Promise<Buffer> {
+    await this.closed;
+    return this.#take(this.#buffer.length);
+  }
+
   destroy(): void {
     this.socket.destroy();
   }

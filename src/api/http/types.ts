@@ -1,4 +1,5 @@
 /** The front door's contract: one server interface, two adapters (uWebSockets.js, node:https), one shared case table. */
+import type { Duplex } from 'node:stream';
 
 export interface HttpServerOptions {
   host: string;
@@ -58,8 +59,12 @@ export interface HttpRequest {
   readonly remoteAddress: string;
   /** Whole body, a copy of its own. Rejects with BodyTooLargeError or AbortedError. */
   body(): Promise<Uint8Array>;
+  /** The body as it arrives, of any size, instead of `body`: the sender waits for who reads. May throw AbortedError. */
+  chunks(): AsyncIterable<Uint8Array>;
   /** True when this is a WebSocket upgrade request. */
   readonly isUpgrade: boolean;
+  /** Another protocol that the client asks to switch to, where the engine can hand its socket over; else ''. */
+  readonly switchTo: string;
 }
 
 export interface HttpResponse {
@@ -85,6 +90,11 @@ export interface HttpResponse {
   abort(): void;
   /** Only when `request.isUpgrade`. `protocol` is one of those offered, or '' for none. */
   upgrade(protocol: string, handlers: WebSocketHandlers): void;
+  /**
+   * Only when `request.switchTo`: answers 101 with these headers, and from then on the connection is the caller's.
+   * undefined when the client has gone.
+   */
+  takeOver(headers: Headers): Duplex | undefined;
 }
 
 export type Headers = readonly (readonly [string, string])[];
@@ -102,9 +112,9 @@ export interface WebSocketConnection {
   /** False = over the buffer limit: wait for `drain`. */
   send(data: Uint8Array | string, binary: boolean): boolean;
   close(code: number, reason: string): void;
-  /** Asks the client to wait: what is under way still comes. Absent where the engine cannot. */
-  pause?(): void;
-  resume?(): void;
+  /** Makes the client wait: what is under way still comes. */
+  pause(): void;
+  resume(): void;
 }
 
 export class BodyTooLargeError extends Error {

@@ -29,6 +29,8 @@ export class UwsExchange implements HttpRequest, HttpResponse {
   readonly path: string;
   readonly query: string;
   readonly isUpgrade: boolean;
+  /** uWebSockets.js keeps its sockets to itself. */
+  readonly switchTo = '';
   readonly #host: ExchangeHost;
   readonly #res: UwsResponse;
   readonly #context: UwsSocketContext | undefined;
@@ -94,6 +96,11 @@ export class UwsExchange implements HttpRequest, HttpResponse {
       this.#bodyTimer = this.#host.clock.after(this.#host.options.idleTimeoutMs, () => this.abort());
     }
     return whole;
+  }
+
+  chunks(): AsyncIterable<Uint8Array> {
+    this.#receiveBody();
+    return this.#body?.chunks() ?? noChunks();
   }
 
   /** The route handler returns: `req` is about to die. */
@@ -190,9 +197,13 @@ export class UwsExchange implements HttpRequest, HttpResponse {
     const context = this.#context;
     if (this.#closed || !context) return;
     const key = this.header('sec-websocket-key') ?? '';
-    const session = new WebSocketSession(handlers, this.#host);
+    const session = new WebSocketSession(handlers, this.#host, this.#res);
     this.#corked(() => this.#res.upgrade({ session }, key, protocol, '', context));
     this.#close();
+  }
+
+  takeOver(): undefined {
+    return undefined;
   }
 
   // --- inside
@@ -286,6 +297,8 @@ export class UwsExchange implements HttpRequest, HttpResponse {
     this.#host.closed(this);
   }
 }
+
+async function* noChunks(): AsyncGenerator<Uint8Array> {}
 
 /** A writer that ignores `write`'s answer is cut off when this many times the limit wait. */
 export const cutOffFactor = 4;

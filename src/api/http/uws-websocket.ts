@@ -1,4 +1,4 @@
-import type { UwsWebSocket, UwsWebSocketBehavior } from './uws-addon.ts';
+import type { UwsResponse, UwsWebSocket, UwsWebSocketBehavior } from './uws-addon.ts';
 import { cutOffFactor, type ExchangeHost } from './uws-exchange.ts';
 import type { WebSocketConnection, WebSocketHandlers } from './types.ts';
 
@@ -11,11 +11,20 @@ export interface SocketData {
 export class WebSocketSession implements WebSocketConnection {
   readonly #handlers: WebSocketHandlers;
   readonly #host: ExchangeHost;
+  /**
+   * uWebSockets.js has no way to pause a WebSocket, but its response's works on any of its sockets: both keep the socket
+   * in the same place. It may be used only while nothing waits to be sent, because it also stops what tells of room; a
+   * write that finds none makes the socket read again.
+   */
+  readonly #throttle: Pick<UwsResponse, 'pause' | 'resume'>;
   #socket: UwsWebSocket<SocketData> | undefined;
+  #wantsPause = false;
+  #isPaused = false;
 
-  constructor(handlers: WebSocketHandlers, host: ExchangeHost) {
+  constructor(handlers: WebSocketHandlers, host: ExchangeHost, { pause, resume }: UwsResponse) {
     this.#handlers = handlers;
     this.#host = host;
+    this.#throttle = { pause, resume };
   }
 
   send(data: Uint8Array | string, binary: boolean): boolean {
@@ -26,7 +35,19 @@ export class WebSocketSession implements WebSocketConnection {
       return false;
     }
     this.#socket.send(data, binary);
-    return (this.#socket?.getBufferedAmount() ?? 0) <= limitBytes;
+    const waitingBytes = this.#socket?.getBufferedAmount() ?? 0;
+    if (waitingBytes > 0) this.#isPaused = false;
+    return waitingBytes <= limitBytes;
+  }
+
+  pause(): void {
+    this.#wantsPause = true;
+    this.#followPause();
+  }
+
+  resume(): void {
+    this.#wantsPause = false;
+    this.#followPause();
   }
 
   close(code: number, reason: string): void {
@@ -43,7 +64,14 @@ export class WebSocketSession implements WebSocketConnection {
     this.#guarded(() => this.#handlers.message(this, new Uint8Array(data.slice(0)), binary));
   }
 
+  #followPause(): void {
+    if (!this.#socket || this.#wantsPause === this.#isPaused || this.#socket.getBufferedAmount() > 0) return;
+    this.#isPaused = this.#wantsPause;
+    Reflect.apply(this.#isPaused ? this.#throttle.pause : this.#throttle.resume, this.#socket, []);
+  }
+
   drained(): void {
+    this.#followPause();
     if ((this.#socket?.getBufferedAmount() ?? 0) > this.#host.options.writeBufferLimitBytes) return;
     this.#guarded(() => this.#handlers.drain?.(this));
   }

@@ -38,7 +38,11 @@ function fakeRequest(method: string, target: string, options: FakeRequestOptions
     clientCertificatePem: undefined,
     remoteAddress: '127.0.0.1',
     body: () => Promise.resolve(bytes),
+    async *chunks() {
+      if (bytes.length > 0) yield bytes;
+    },
     isUpgrade: options.isUpgrade ?? false,
+    switchTo: '',
   };
 }
 
@@ -105,7 +109,13 @@ export class FakeResponse implements HttpResponse {
     handlers.open?.({
       send: (data) => this.write(data),
       close: () => this.#close(),
+      pause() {},
+      resume() {},
     });
+  }
+
+  takeOver(): undefined {
+    return undefined;
   }
 
   /** The client goes away. */

@@ -151,8 +151,8 @@ export class RemoteSession implements WebSocketHandlers {
         this.#runtimeIsBusy = !this.#runtime.write(stream, data);
       }
     }
-    if (this.#input.length > 0) this.#client?.pause?.();
-    else this.#client?.resume?.();
+    if (this.#input.length > 0) this.#client?.pause();
+    else this.#client?.resume();
   }
 
   // --- the end
