@@ -1,0 +1,1 @@
+export { bridgeName, conflist, removeCni, writeConflist } from './conflist.ts';

@@ -1,0 +1,116 @@
+import { createSocket, type Socket as Datagrams } from 'node:dgram';
+import { once } from 'node:events';
+import { createServer, type Server, type Socket } from 'node:net';
+import type { Clock, Logger } from '../../kernel/index.ts';
+import { NetworkError } from '../errors.ts';
+import { Responder } from './responder.ts';
+import { Forwarder } from './forwarder.ts';
+import { ResolvConf } from './resolv-conf.ts';
+import type { ServiceTable } from '../facts/index.ts';
+
+export interface DnsOptions {
+  clock: Clock;
+  log: Logger;
+  config: { clusterDomain: string; serviceNetwork: string; clusterNetwork: string; dnsIP: string };
+  services: ServiceTable;
+  /** Questions to other servers that may be under way, and connections. */
+  limit: number;
+  resolvConf?: string;
+}
+
+export interface DnsServer {
+  stop(): Promise<void>;
+}
+
+const port = 53;
+/** A connection that says nothing for so long is closed. */
+const idleMs = 10_000;
+
+/** Serves the cluster's names, and those of the host's own servers, on `config.dnsIP`. Throws NetworkError. */
+export async function startDns(options: DnsOptions): Promise<DnsServer> {
+  const { clock, config, services, limit, resolvConf = '/etc/resolv.conf' } = options;
+  const forwarder = new Forwarder(clock, new ResolvConf(resolvConf, clock, [config.dnsIP]), limit);
+  const responder = new Responder({ ...config, services, nowMs: () => clock.nowMs() }, forwarder);
+  const datagrams = serveDatagrams(responder, options.log);
+  const streams = serveStreams(responder, limit);
+  try {
+    await bound(datagrams, () => datagrams.bind({ address: config.dnsIP, port, exclusive: true }));
+    await bound(streams.server, () => streams.server.listen({ host: config.dnsIP, port, exclusive: true }));
+  } catch (error) {
+    datagrams.close();
+    streams.close();
+    throw new NetworkError(`cannot serve DNS on ${config.dnsIP}: ${(error as Error).message}`);
+  }
+  return {
+    async stop() {
+      datagrams.close();
+      streams.close();
+    },
+  };
+}
+
+async function bound(socket: Datagrams | Server, bind: () => unknown): Promise<void> {
+  const listening = once(socket, 'listening');
+  bind();
+  await listening;
+}
+
+function serveDatagrams(responder: Responder, log: Logger): Datagrams {
+  // Addresses are what they are: nothing to look up.
+  const lookup = (address: string, _: unknown, done: (error: null, address: string, family: number) => void): void =>
+    done(null, address, 4);
+  const socket = createSocket({ type: 'udp4', lookup: lookup as never });
+  socket.on('message', async (message, { address, port: from }) => {
+    const answer = await responder.respond(message, 'udp');
+    if (!answer) return;
+    socket.send(answer, from, address, (error) => {
+      if (error) log.debug('a DNS answer was not sent', { error: String(error) });
+    });
+  });
+  socket.on('error', (error) => log.warn('DNS socket', { error: String(error) }));
+  return socket;
+}
+
+function serveStreams(responder: Responder, limit: number): { server: Server; close(): void } {
+  const open = new Set<Socket>();
+  const server = createServer((socket) => {
+    open.add(socket);
+    socket.on('close', () => open.delete(socket));
+    socket.on('error', () => socket.destroy());
+    socket.setTimeout(idleMs, () => socket.destroy());
+    serveConnection(socket, responder);
+  });
+  server.maxConnections = limit;
+  return {
+    server,
+    close() {
+      server.close();
+      for (const socket of open) socket.destroy();
+    },
+  };
+}
+
+/** Messages one after the other: the next is read when the one before has been answered. */
+function serveConnection(socket: Socket, responder: Responder): void {
+  let received = Buffer.alloc(0);
+  let busy = false;
+  const step = async (): Promise<void> => {
+    if (busy) return;
+    busy = true;
+    socket.pause();
+    while (received.length >= 2 && received.length >= 2 + received.readUInt16BE(0)) {
+      const end = 2 + received.readUInt16BE(0);
+      const answer = await responder.respond(received.subarray(2, end), 'tcp');
+      received = received.subarray(end);
+      if (answer && !socket.destroyed) socket.write(Buffer.concat([lengthOf(answer), answer]));
+    }
+    busy = false;
+    socket.resume();
+  };
+  socket.on('data', (chunk: Buffer) => {
+    received = Buffer.concat([received, chunk]);
+    void step();
+  });
+}
+
+const lengthOf = (message: Buffer): Buffer => Buffer.of(message.length >> 8, message.length & 0xff);
