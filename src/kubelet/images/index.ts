@@ -9,6 +9,7 @@ export {
   ownArchitecture,
   type WrittenImage,
   writeImage,
+  writeImages,
 } from './oci.ts';
 export { pauseImage, pauseNames, pauseProgram } from './pause.ts';
 export { type ImageReference, parseReference, ImageNameError, withDefaultTag } from './reference.ts';

@@ -32,7 +32,6 @@ export interface Image {
 export interface WrittenImage {
   /** The configuration's digest: what runtimes call the image's id. */
   id: string;
-  sizeBytes: number;
 }
 
 /** The architecture's name in images, for this machine. Undefined where no containers of ours run. */
@@ -57,29 +56,52 @@ const mediaType = {
   layer: 'application/vnd.oci.image.layer.v1.tar+gzip',
 } as const;
 
-/** Writes `image` to `file`, whole or not at all. The same image gives the same bytes. */
+/** Writes an archive with one image. */
 export async function writeImage(image: Image, file: string): Promise<WrittenImage> {
-  const layers: Layer[] = [];
+  const [written] = await writeImages([image], file);
+  return written as WrittenImage;
+}
+
+/** Writes one archive with all `images`, whole or not at all. The same images give the same bytes. */
+export async function writeImages(images: readonly Image[], file: string): Promise<WrittenImage[]> {
+  const layers = new Map<readonly TarEntry[], Layer>();
   const unfinished = `${file}.part`;
+  const layerFile = (index: number): string => `${file}.layer-${index}`;
   try {
-    for (const entries of image.layers) layers.push(await packLayer(entries, `${file}.layer-${layers.length}`));
-    const config = jsonBlob(configOf(image, layers));
-    const manifest = jsonBlob(manifestOf(config, layers));
-    const blobs = new Map([...layers, config, manifest].map((blob) => [blob.digest, blob]));
+    // A layer that images share is the same list, and packed once.
+    for (const entries of images.flatMap((image) => image.layers)) {
+      if (!layers.has(entries)) layers.set(entries, await packLayer(entries, layerFile(layers.size)));
+    }
+    const described = images.map((image) => describe(image, (entries) => layers.get(entries) as Layer));
+    const blobs = new Map(described.flatMap((one) => one.blobs).map((blob) => [blob.digest, blob]));
     const entries: TarEntry[] = [
       { type: 'file', path: 'oci-layout', content: json({ imageLayoutVersion: '1.0.0' }) },
-      { type: 'file', path: 'index.json', content: json(indexOf(image, manifest)) },
+      { type: 'file', path: 'index.json', content: json(indexOf(described.flatMap((one) => one.rows))) },
       ...[...blobs.values()].map(
         ({ digest, content }): TarEntry => ({ type: 'file', path: `blobs/${digest.replace(':', '/')}`, content }),
       ),
     ];
     await pipeline(Readable.from(writeTar(entries)), createWriteStream(unfinished));
     await rename(unfinished, file);
-    return { id: config.digest, sizeBytes: (await stat(file)).size };
+    return described.map(({ id }) => ({ id }));
   } finally {
     await rm(unfinished, { force: true });
-    await Promise.all(image.layers.map((_, index) => rm(`${file}.layer-${index}`, { force: true })));
+    for (let index = 0; index < layers.size + 1; index++) await rm(layerFile(index), { force: true });
   }
+}
+
+interface Described {
+  id: string;
+  blobs: Blob[];
+  /** Of the index. */
+  rows: object[];
+}
+
+function describe(image: Image, layerOf: (entries: readonly TarEntry[]) => Layer): Described {
+  const layers = image.layers.map(layerOf);
+  const config = jsonBlob(configOf(image, layers));
+  const manifest = jsonBlob(manifestOf(config, layers));
+  return { id: config.digest, blobs: [...layers, config, manifest], rows: rowsOf(image, manifest) };
 }
 
 /** Packs one layer to disk, so that no layer has to fit in memory. */
@@ -136,15 +158,18 @@ const manifestOf = (config: Blob, layers: readonly Layer[]): object => ({
 });
 
 /** One row a name: runtimes take the reference from the annotation. */
-const indexOf = ({ names, architecture }: Image, manifest: Blob): object => ({
-  schemaVersion: 2,
-  mediaType: mediaType.index,
-  manifests: names.map((name) => ({
+const rowsOf = ({ names, architecture }: Image, manifest: Blob): object[] =>
+  names.map((name) => ({
     ...descriptor('manifest', manifest),
     platform: { architecture, os: 'linux' },
     annotations: {
       'io.containerd.image.name': name,
       'org.opencontainers.image.ref.name': name.slice(name.lastIndexOf(':') + 1),
     },
-  })),
+  }));
+
+const indexOf = (manifests: readonly object[]): object => ({
+  schemaVersion: 2,
+  mediaType: mediaType.index,
+  manifests,
 });
