@@ -8,6 +8,7 @@ import type {
   EndpointSlice,
   Endpoints,
   Namespace,
+  Pod,
   PolicyRule,
   Service,
   ServiceCIDR,
@@ -65,6 +66,8 @@ const nobodyOwns: Ownership = {
 };
 
 const named = (name: string, more: object = {}): KubeObject => ({ metadata: { name, ...more } });
+
+const podNamed = (name: string, more: object): Pod => ({ ...named(name, more), spec: { containers: [] } });
 
 async function withNamespace(name: string): Promise<Running> {
   const running = fixture();
@@ -135,7 +138,7 @@ test('a write that fails is tried again', async () => {
 
 test('a deleted namespace is emptied and goes, and nothing is made in it again', async () => {
   const { cluster, admin } = await withNamespace('shop');
-  await admin.create(core('pods'), named('web', { namespace: 'shop' }), { namespace: 'shop' });
+  await admin.create(core('pods'), podNamed('web', { namespace: 'shop' }), { namespace: 'shop' });
   await admin.create(core('services'), named('web', { namespace: 'shop' }), { namespace: 'shop' });
   await admin.delete(core('namespaces'), 'shop');
   await cluster.settle();
@@ -152,7 +155,7 @@ test('a deleted namespace is emptied and goes, and nothing is made in it again',
 
 test('nothing but pods is deleted while a pod is left, and the conditions say why', async () => {
   const { cluster, admin } = await withNamespace('shop');
-  const pod = named('stuck', { namespace: 'shop', finalizers: ['example.com/hold'] });
+  const pod = podNamed('stuck', { namespace: 'shop', finalizers: ['example.com/hold'] });
   await admin.create(core('pods'), pod, { namespace: 'shop' });
   await admin.delete(core('namespaces'), 'shop');
   await cluster.settle();
@@ -182,7 +185,7 @@ test('nothing but pods is deleted while a pod is left, and the conditions say wh
 
 test('a waiting namespace is not written to while nothing changes', async () => {
   const { cluster, admin } = await withNamespace('shop');
-  const pod = named('stuck', { namespace: 'shop', finalizers: ['example.com/hold'] });
+  const pod = podNamed('stuck', { namespace: 'shop', finalizers: ['example.com/hold'] });
   await admin.create(core('pods'), pod, { namespace: 'shop' });
   await admin.delete(core('namespaces'), 'shop');
   await cluster.settle();

@@ -6,6 +6,7 @@ import { isReason } from '../../kernel/index.ts';
 import { formatLabelSelector, matchesLabels, requirementsOfSelector } from '../../schema/index.ts';
 import type { Deployment, Pod, ReplicaSet } from '../../schema/generated/index.ts';
 import {
+  adoptersOf,
   type ClaimKind,
   type Controller,
   type ControllerEnv,
@@ -16,9 +17,10 @@ import {
   find,
   follow,
   keyOf,
+  LastSeen,
   lookIn,
-  Membership,
   namespaceIsTerminating,
+  ownerKeyOf,
   queueLimit,
   readerName,
   recorderFor,
@@ -44,7 +46,7 @@ export function deploymentController(env: ControllerEnv): Controller {
   const recorder = recorderFor(env, name);
   const syncer = new Syncer(clientFor(name), recorder, clock);
   const selectors = new SelectorIndex();
-  const membership = new Membership();
+  const lastOwners = new LastSeen<string>();
 
   const queue = new WorkQueue({
     name,
@@ -67,23 +69,18 @@ export function deploymentController(env: ControllerEnv): Controller {
   // Pods are not followed: what a Deployment wants to know of them stands in the status of its ReplicaSets.
   const followedSets = follow<ReplicaSet>(replicaSets, options, {
     changed({ metadata }, deleted) {
-      const concerned = deleted ? [] : ownersOf(metadata, selectors);
-      queue.addAll(membership.move(keyOf(metadata), concerned));
+      const current = ownerKeyOf(metadata, deploymentKind.kind);
+      const previous = lastOwners.swap(keyOf(metadata), deleted ? undefined : current);
+      if (previous !== undefined) queue.add(previous);
+      if (current !== undefined) queue.add(current);
+      else if (!deleted) queue.addAll(adoptersOf(metadata, selectors));
     },
     relisted() {
-      membership.relisted();
+      lastOwners.relisted();
       followed.relist();
     },
   });
   return controllerOf(name, queue, [followed, followedSets], recorder);
-}
-
-/** The Deployment that controls the ReplicaSet; for an orphan, those that may adopt it. */
-function ownersOf(metadata: ReplicaSet['metadata'], selectors: SelectorIndex): string[] {
-  const { namespace = '', labels } = metadata;
-  const controller = controllerRefOf(metadata);
-  if (!controller) return selectors.selecting(namespace, labels);
-  return controller.kind === 'Deployment' ? [keyOf({ namespace, name: controller.name })] : [];
 }
 
 class Syncer {

@@ -18,6 +18,7 @@ import {
 import type { Pod, ReplicaSet, ReplicationController } from '../../schema/generated/index.ts';
 import { isActive, nextAvailableInMs } from '../pod-state.ts';
 import {
+  adoptersOf,
   type ClaimKind,
   type Controller,
   type ControllerEnv,
@@ -29,8 +30,9 @@ import {
   find,
   follow,
   keyOf,
+  LastSeen,
   lookIn,
-  Membership,
+  ownerKeyOf,
   queueLimit,
   readerName,
   recorderFor,
@@ -77,7 +79,7 @@ function replicaController<T extends Replicated>(env: ControllerEnv, kind: Repli
   const client = clientFor(name);
   const recorder = recorderFor(env, name);
   const selectors = new SelectorIndex();
-  const membership = new Membership();
+  const lastOwners = new LastSeen<string>();
   const syncer = new Syncer<T>({ kind, reader, client, clock, writer: { client, recorder } });
 
   const queue = new WorkQueue({
@@ -100,23 +102,18 @@ function replicaController<T extends Replicated>(env: ControllerEnv, kind: Repli
   });
   const pods = follow<Pod>(podsRef, options, {
     changed({ metadata }, deleted) {
-      const concerned = deleted ? [] : ownersOf(metadata, owner.kind, selectors);
-      queue.addAll(membership.move(keyOf(metadata), concerned));
+      const current = ownerKeyOf(metadata, owner.kind);
+      const previous = lastOwners.swap(keyOf(metadata), deleted ? undefined : current);
+      if (previous !== undefined) queue.add(previous);
+      if (current !== undefined) queue.add(current);
+      else if (!deleted) queue.addAll(adoptersOf(metadata, selectors));
     },
     relisted() {
-      membership.relisted();
+      lastOwners.relisted();
       owners.relist();
     },
   });
   return controllerOf(name, queue, [owners, pods], recorder);
-}
-
-/** The one that controls the pod; for an orphan, those that may adopt it. */
-function ownersOf(metadata: Pod['metadata'], kind: string, selectors: SelectorIndex): string[] {
-  const { namespace = '', labels } = metadata;
-  const controller = controllerRefOf(metadata);
-  if (!controller) return selectors.selecting(namespace, labels);
-  return controller.kind === kind ? [keyOf({ namespace, name: controller.name })] : [];
 }
 
 interface SyncerParts<T extends Replicated> {

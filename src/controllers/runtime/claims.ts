@@ -3,7 +3,8 @@ import type { Client, ResourceRef } from '../../client/types.ts';
 import { isReason } from '../../kernel/index.ts';
 import type { KubeObject, ObjectMeta } from '../../schema/object.ts';
 import { find } from './actions.ts';
-import { controllerRefOf, controllerRefTo } from './keys.ts';
+import { controllerRefOf, controllerRefTo, keyOf } from './keys.ts';
+import type { SelectorIndex } from './selector-index.ts';
 
 export interface Claim<T> {
   owned: T[];
@@ -29,6 +30,17 @@ export function claim<T extends KubeObject>(
   }
   return result;
 }
+
+/** The key of the owner of this kind that controls the object. */
+export function ownerKeyOf(metadata: ObjectMeta, kind: string): string | undefined {
+  const { namespace = '' } = metadata;
+  const controller = controllerRefOf(metadata);
+  return controller?.kind === kind ? keyOf({ namespace, name: controller.name }) : undefined;
+}
+
+/** The keys of those that may adopt the object. */
+export const adoptersOf = (metadata: ObjectMeta, selectors: SelectorIndex): string[] =>
+  controllerRefOf(metadata) ? [] : selectors.selecting(metadata.namespace ?? '', metadata.labels);
 
 /** What kind of object claims what kind. */
 export interface ClaimKind {

@@ -1,6 +1,6 @@
 /** The runtime of all controllers: a queue of keys, watches that feed it, and plans carried out. */
 export { type Action, carryOut, find, namespaceIsTerminating } from './actions.ts';
-export { type Claim, type ClaimKind, claim, takeClaims } from './claims.ts';
+export { adoptersOf, type Claim, type ClaimKind, claim, ownerKeyOf, takeClaims } from './claims.ts';
 export {
   type Controller,
   type ControllerEnv,
@@ -11,7 +11,7 @@ export {
 } from './controller.ts';
 export { type Follower, type FollowOptions, type Following, follow } from './follow.ts';
 export { byAge, controllerRefOf, controllerRefTo, keyOf, splitKey } from './keys.ts';
-export { Membership } from './membership.ts';
+export { LastSeen } from './last-seen.ts';
 export { type PerNamespace, perNamespaceController } from './per-namespace.ts';
 export { SelectorIndex } from './selector-index.ts';
 export { done, lookIn, type SyncResult, WorkQueue, type WorkQueueOptions } from './work-queue.ts';

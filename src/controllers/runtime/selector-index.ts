@@ -37,6 +37,11 @@ export class SelectorIndex {
     if (keys?.size === 0) this.#buckets.delete(entry.bucket);
   }
 
+  /** Keys of all that select anything. */
+  keys(): Iterable<string> {
+    return this.#entries.keys();
+  }
+
   /** Keys of those that select these labels. */
   selecting(namespace: string, labels: Labels = {}): string[] {
     const found: string[] = [];
