@@ -31,28 +31,24 @@ wait
 `;
 
 const helloAnswer = `#!/bin/sh
-# The text of what is mounted at /config, else a greeting, and who answers.
+# The text of what is mounted at /etc/hello, else a greeting, and who answers.
 echo "$(date -u +%Y-%m-%dT%H:%M:%SZ) $REQUEST_METHOD $REQUEST_URI from $REMOTE_ADDR" >&2
 printf 'Content-Type: text/plain; charset=utf-8\\r\\n\\r\\n'
-cat /config/* 2>/dev/null || echo 'Hello from nanoshift'
+cat /etc/hello/* 2>/dev/null || echo 'Hello from nanoshift'
 echo "served by $(hostname)"
 `;
 
-/** A web server: answers with the text mounted at /config and its host name, and logs requests. */
+/** A web server: answers with the text mounted at /etc/hello and its host name, and logs requests. */
 export const helloImage = (architecture: Architecture): Image => ({
   names: ['docker.io/nanoshift/hello:1'],
   architecture,
   config: { User: '1000:1000', Env: [path], Entrypoint: ['/usr/bin/hello'], ExposedPorts: { '8080/tcp': {} } },
   layers: [
-    merged(
-      skeleton(['hello:x:1000:1000:hello:/tmp:/bin/sh'], ['hello:x:1000:']),
-      busybox(),
-      [
-        ...['www', 'www/cgi-bin', 'config'].map((name) => folder(name)),
-        file('usr/bin/hello', helloServer, 0o755),
-        file('www/cgi-bin/index.cgi', helloAnswer, 0o755),
-      ],
-    ),
+    merged(skeleton(['hello:x:1000:1000:hello:/tmp:/bin/sh'], ['hello:x:1000:']), busybox(), [
+      ...['www', 'www/cgi-bin', 'etc/hello'].map((name) => folder(name)),
+      file('usr/bin/hello', helloServer, 0o755),
+      file('www/cgi-bin/index.cgi', helloAnswer, 0o755),
+    ]),
   ],
 });
 

@@ -7,6 +7,7 @@ import type { StaticPods } from '../types.ts';
 import { StaticPodError } from './error.ts';
 
 export interface StaticPodsOptions {
+  /** '': there are none. */
   folder: string;
   nodeName: string;
   clock: Clock;
@@ -33,10 +34,13 @@ interface Known {
 
 /** Reads the folder and goes on watching it. A folder that does not exist is empty, and may come later. */
 export async function startStaticPods(options: StaticPodsOptions): Promise<StaticPods> {
+  if (!options.folder) return noPods;
   const folder = new WatchedFolder(options);
   await folder.scan();
   return folder;
 }
+
+const noPods: StaticPods = { current: () => new Map(), stop() {} };
 
 class WatchedFolder implements StaticPods {
   readonly #options: StaticPodsOptions;
