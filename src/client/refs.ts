@@ -41,4 +41,5 @@ export const serviceAccounts = core('serviceaccounts');
 export const serviceCidrs = networking('servicecidrs');
 export const services = core('services');
 export const statefulSets = apps('statefulsets');
+export const storageClasses = storage('storageclasses');
 export const volumeAttributesClasses = storage('volumeattributesclasses');

@@ -1,0 +1,225 @@
+/**
+ * Pods that wait for a node. Active ones are tried in order of priority and arrival. One that fits nowhere waits for an
+ * event that may help it, then for its back-off, which doubles; one that failed otherwise waits for its back-off only.
+ */
+import { Heap } from './heap.ts';
+import { type ClusterEvent, mayHelp } from './hints.ts';
+import type { NamespaceLabels } from './inter-pod-affinity.ts';
+import { sameRecord } from './node-table.ts';
+import type { PluginName } from './plugins.ts';
+import type { PodInfo } from './pod-info.ts';
+
+export interface QueuedPod {
+  pod: PodInfo;
+  /** Since when it waits, and in which order pods came that wait since then. */
+  sinceMs: number;
+  order: number;
+  /** Attempts at which it fitted nowhere. */
+  refusals: number;
+  /** Attempts in a row that failed otherwise. */
+  errors: number;
+  backoffEndMs: number;
+  refusedBy: ReadonlySet<PluginName>;
+}
+
+export interface QueueLimits {
+  /** Pods that may wait. Of more, those that fit nowhere are forgotten first. */
+  pods: number;
+}
+
+const firstBackoffMs = 1_000;
+const maxBackoffMs = 10_000;
+/** A pod that no event has helped for this long is tried again all the same. */
+const maxWaitMs = 5 * 60_000;
+
+const noOne: ReadonlySet<PluginName> = new Set();
+
+const byPriority = (a: QueuedPod, b: QueuedPod): boolean => {
+  if (a.pod.priority !== b.pod.priority) return a.pod.priority > b.pod.priority;
+  return a.sinceMs !== b.sinceMs ? a.sinceMs < b.sinceMs : a.order < b.order;
+};
+const byBackoff = (a: QueuedPod, b: QueuedPod): boolean => a.backoffEndMs < b.backoffEndMs;
+
+export class SchedulingQueue {
+  readonly #limits: QueueLimits;
+  readonly #labelsOf: NamespaceLabels;
+  readonly #known = new Map<string, QueuedPod>();
+  readonly #active = new Heap<QueuedPod>(byPriority);
+  /** Refused, and to be tried again. */
+  readonly #backoff = new Heap<QueuedPod>(byBackoff);
+  /** Failed otherwise. */
+  readonly #errors = new Heap<QueuedPod>(byBackoff);
+  /** Waiting for an event, the longest waiting first. */
+  readonly #refused = new Set<QueuedPod>();
+  readonly #gated = new Set<QueuedPod>();
+  #order = 0;
+  #hasForgotten = false;
+
+  constructor(limits: QueueLimits, labelsOf: NamespaceLabels) {
+    this.#limits = limits;
+    this.#labelsOf = labelsOf;
+  }
+
+  /** Pods that wait, and those that are being tried. */
+  get size(): number {
+    return this.#known.size;
+  }
+
+  /**
+   * Whether pods were forgotten for want of room, which are still in the store, and only one in `share` of the room is
+   * taken now. Asking resets it.
+   */
+  takeForgotten(share: number): boolean {
+    const forgotten = this.#hasForgotten && this.#known.size <= this.#limits.pods / share;
+    if (forgotten) this.#hasForgotten = false;
+    return forgotten;
+  }
+
+  get(uid: string): QueuedPod | undefined {
+    return this.#known.get(uid);
+  }
+
+  uids(): Iterable<string> {
+    return this.#known.keys();
+  }
+
+  /** Adds a pod, or takes note of how it is now. */
+  set(pod: PodInfo, nowMs: number): void {
+    const entry = this.#known.get(pod.uid);
+    if (entry) this.#change(entry, pod, nowMs);
+    else this.#add(pod, nowMs);
+  }
+
+  #add(pod: PodInfo, nowMs: number): void {
+    if (this.#known.size >= this.#limits.pods && !this.#makeRoom()) return;
+    const order = this.#order++;
+    const entry = { pod, sinceMs: nowMs, order, refusals: 0, errors: 0, backoffEndMs: 0, refusedBy: noOne };
+    this.#known.set(pod.uid, entry);
+    if (pod.gates > 0) this.#gated.add(entry);
+    else this.#active.push(entry);
+  }
+
+  #makeRoom(): boolean {
+    this.#hasForgotten = true;
+    for (const waiting of [this.#refused, this.#gated]) {
+      for (const oldest of waiting) return this.delete(oldest.pod.uid);
+    }
+    return false;
+  }
+
+  #change(entry: QueuedPod, pod: PodInfo, nowMs: number): void {
+    const previous = entry.pod;
+    const places = [this.#active, this.#backoff, this.#errors].filter((heap) => heap.has(entry));
+    if (previous.priority !== pod.priority) for (const heap of places) heap.delete(entry);
+    entry.pod = pod;
+    if (previous.priority !== pod.priority) for (const heap of places) heap.push(entry);
+    if (this.#gated.has(entry)) {
+      if (pod.gates === 0 && this.#gated.delete(entry)) this.#active.push(entry);
+    } else if (this.#refused.has(entry) && isOther(previous, pod)) {
+      this.#retry(entry, nowMs);
+    }
+  }
+
+  delete(uid: string): boolean {
+    const entry = this.#known.get(uid);
+    if (!entry) return false;
+    this.#known.delete(uid);
+    this.#active.delete(entry);
+    this.#backoff.delete(entry);
+    this.#errors.delete(entry);
+    this.#refused.delete(entry);
+    this.#gated.delete(entry);
+    return true;
+  }
+
+  /** The next pod to try. When none is active, one that is backing off is not kept waiting. */
+  pop(nowMs: number): QueuedPod | undefined {
+    this.#endBackoffs(this.#backoff, nowMs);
+    this.#endBackoffs(this.#errors, nowMs);
+    return this.#active.pop() ?? this.#backoff.pop();
+  }
+
+  #endBackoffs(heap: Heap<QueuedPod>, nowMs: number): void {
+    for (let first = heap.peek(); first && first.backoffEndMs <= nowMs; first = heap.peek()) {
+      heap.delete(first);
+      this.#active.push(first);
+    }
+  }
+
+  /** When the next back-off ends that is to be waited for. */
+  get nextMs(): number | undefined {
+    return this.#errors.peek()?.backoffEndMs;
+  }
+
+  /** A pod that was taken out fits nowhere. */
+  refuse(entry: QueuedPod, plugins: ReadonlySet<PluginName>, nowMs: number): void {
+    if (!this.#isKnown(entry)) return;
+    entry.refusals++;
+    entry.errors = 0;
+    entry.refusedBy = plugins;
+    entry.sinceMs = nowMs;
+    entry.backoffEndMs = nowMs + backoffMs(entry.refusals);
+    this.#refused.add(entry);
+  }
+
+  /** A pod that was taken out could not be placed for another reason. */
+  fail(entry: QueuedPod, nowMs: number): void {
+    if (!this.#isKnown(entry)) return;
+    entry.errors++;
+    entry.refusedBy = noOne;
+    entry.sinceMs = nowMs;
+    entry.backoffEndMs = nowMs + backoffMs(entry.errors);
+    this.#errors.push(entry);
+  }
+
+  /** A pod that was taken out is not to be tried now, until it is activated. */
+  hold(entry: QueuedPod): void {
+    if (this.#isKnown(entry)) this.#refused.add(entry);
+  }
+
+  /** Whether it is still this entry that stands for the pod, and it waits nowhere. */
+  #isKnown(entry: QueuedPod): boolean {
+    return this.#known.get(entry.pod.uid) === entry && !this.#active.has(entry);
+  }
+
+  /** Tries those again that the event may help. Returns whether there are any. */
+  happened(event: ClusterEvent, nowMs: number, but?: string): boolean {
+    let any = false;
+    for (const entry of [...this.#refused]) {
+      if (entry.pod.uid === but) continue;
+      let helps = false;
+      for (const plugin of entry.refusedBy) helps ||= mayHelp(plugin, entry.pod, event, this.#labelsOf);
+      if (!helps) continue;
+      this.#retry(entry, nowMs);
+      any = true;
+    }
+    return any;
+  }
+
+  /** Tries a pod again without waiting for an event. */
+  activate(uid: string): void {
+    const entry = this.#known.get(uid);
+    if (!entry || !(this.#refused.delete(entry) || this.#backoff.delete(entry))) return;
+    this.#active.push(entry);
+  }
+
+  /** Tries those again that have waited too long. */
+  flush(nowMs: number): void {
+    for (const entry of [...this.#refused]) if (nowMs - entry.sinceMs > maxWaitMs) this.#retry(entry, nowMs);
+  }
+
+  #retry(entry: QueuedPod, nowMs: number): void {
+    this.#refused.delete(entry);
+    if (entry.backoffEndMs > nowMs) this.#backoff.push(entry);
+    else this.#active.push(entry);
+  }
+}
+
+const backoffMs = (times: number): number => Math.min(firstBackoffMs * 2 ** Math.min(times - 1, 20), maxBackoffMs);
+
+/** Whether a pod changed in a way that may change where it fits. */
+const isOther = (previous: PodInfo, pod: PodInfo): boolean =>
+  !sameRecord(previous.labels, pod.labels) ||
+  JSON.stringify(previous.tolerations) !== JSON.stringify(pod.tolerations) ||
+  previous.nodeRequirement?.key !== pod.nodeRequirement?.key ||
+  JSON.stringify([...previous.requests]) !== JSON.stringify([...pod.requests]);
