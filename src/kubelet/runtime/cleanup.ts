@@ -1,6 +1,7 @@
 import { readdir, rm } from 'node:fs/promises';
 import type { Clock, Logger } from '../../kernel/index.ts';
 import { type CriClient, CriError, createCriClient, grpcCode } from '../cri/index.ts';
+import { removeAllGroups } from '../cgroups/index.ts';
 import { exclusively } from './lock.ts';
 import { probeMachine } from './machine.ts';
 import { unmountAll } from './mounts.ts';
@@ -37,6 +38,7 @@ export async function cleanupRuntime({ paths, clock, log }: CleanupOptions): Pro
     if (running) await endProcess(running, clock, graceMs);
     await endShims(files.socket, clock, log);
     for (const path of [files.state, files.root, files.namespace, paths.kubelet]) await unmountAll(path);
+    await removeAllGroups(paths.kubelet, (await probeMachine()).isSystemd ? 'systemd' : 'cgroupfs', clock);
     for (const path of Object.values(files)) await rm(path, { recursive: true, force: true });
     for (const path of [`${files.socket}.ttrpc`, `${files.log}.1`]) await rm(path, { force: true });
   });
