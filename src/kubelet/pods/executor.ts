@@ -1,9 +1,7 @@
 /** Carries out what a plan asks for: calls to the runtime, in upstream's order and with its events. */
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { EventSubject } from '../../client/types.ts';
 import type { Container, Pod } from '../../schema/generated/index.ts';
-import { podLogFolder, runtimeHandlerOf } from '../config/index.ts';
+import { runtimeHandlerOf } from '../config/index.ts';
 import { Slots } from '../slots.ts';
 import {
   type Cgroups,
@@ -16,6 +14,7 @@ import {
 } from '../types.ts';
 import { errorText, unlessGone } from './errors.ts';
 import { HookError, type HookEnv, runHook } from './hooks.ts';
+import type { PodLogs } from './logs.ts';
 import type { ContainerKind, LaneAction, ObservedContainer } from './types.ts';
 
 /** The parts that a pod is made with. */
@@ -24,6 +23,7 @@ export interface PodParts {
   volumes: VolumeManager;
   images: ImageManager;
   cgroups: Cgroups;
+  logs: PodLogs;
 }
 
 export type StartContainer = Extract<LaneAction, { do: 'startContainer' }>;
@@ -202,10 +202,7 @@ export class Executor {
 
   async removeContainer(pod: Pod, { id, name, restartCount }: ObservedContainer): Promise<void> {
     await unlessGone(this.#env.cri.call('RemoveContainer', { containerId: id }));
-    const folder = join(podLogFolder(this.#env.paths.podLogs, pod), name);
-    const files = await readdir(folder).catch(() => []);
-    const own = files.filter((file) => file.startsWith(`${restartCount}.log`));
-    await Promise.all(own.map((file) => rm(join(folder, file), { force: true })));
+    await this.#parts.logs.removeInstance(pod, name, restartCount);
   }
 
   async stopSandbox(id: string): Promise<void> {
@@ -224,7 +221,7 @@ export class Executor {
 
   /** The last trace. */
   async removeLogs(pod: Pod): Promise<void> {
-    await rm(podLogFolder(this.#env.paths.podLogs, pod), { recursive: true, force: true });
+    await this.#parts.logs.removePod(pod);
   }
 
   event(pod: Pod, type: 'Normal' | 'Warning', reason: string, message: string): void {

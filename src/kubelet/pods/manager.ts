@@ -1,6 +1,4 @@
 /** All pods of the node: a worker each, fed by the API, the static pods, the runtime's events and a slow relist. */
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Following, follow, pods } from '../../client/index.ts';
 import type { Timer } from '../../kernel/index.ts';
 import type { Pod, PodStatus } from '../../schema/generated/index.ts';
@@ -54,12 +52,14 @@ class Manager implements PodManager {
   readonly #mirrors: MirrorPods;
   readonly #admission: Admission;
   readonly #worker: WorkerEnv;
+  readonly #selection: { fieldSelector: string };
   readonly #following: Following;
   readonly #events: { stop(): void };
   #isListed = false;
   #isListing = false;
   #mustList = false;
-  #seenInList: Set<string> | undefined;
+  /** Volumes, control groups and logs may be left of pods that are gone. */
+  #mustTidy = true;
   #timer: Timer | undefined;
   #isStopped = false;
 
@@ -79,14 +79,15 @@ class Manager implements PodManager {
       retired: (uid) => this.#retired(uid),
     };
     this.#admission = new Admission({ client, nodeName, maxPods: options.maxPods });
+    this.#selection = { fieldSelector: `spec.nodeName=${nodeName}` };
     this.#mirrors = new MirrorPods({ client, clock, log, nodeName }, (name) => this.#staticPod(name));
     this.#following = follow<Pod>(
       pods,
-      { client, clock, log, selection: { fieldSelector: `spec.nodeName=${nodeName}` } },
+      { client, clock, log, selection: this.#selection },
       {
         changed: (pod, deleted) => this.#changed(pod, deleted),
         listed: () => this.#listed(),
-        relisted: () => this.#dropUnlisted(),
+        relisted: () => void this.#dropVanished(),
       },
     );
     this.#events = cri.events({
@@ -130,7 +131,6 @@ class Manager implements PodManager {
 
   #changed(pod: Pod, deleted: boolean): void {
     const uid = pod.metadata.uid ?? '';
-    this.#seenInList?.add(uid);
     if (isMirror(pod)) {
       this.#mirrors.changed(pod, deleted);
       const worker = this.#workers.get(this.#staticPod(fullName(pod))?.metadata.uid ?? '');
@@ -155,19 +155,21 @@ class Manager implements PodManager {
 
   #listed(): void {
     this.#isListed = true;
-    this.#seenInList = new Set();
     this.#relist();
   }
 
-  /** The watch was lost: who is not in the new list is gone. */
-  #dropUnlisted(): void {
-    const seen = this.#seenInList ?? new Set();
-    for (const [uid, pod] of this.#pods) {
-      if (seen.has(uid)) continue;
-      this.#pods.delete(uid);
-      this.#removed(uid, pod);
+  /** The watch was lost: who is not in the API any more went unseen. */
+  async #dropVanished(): Promise<void> {
+    const { client, log } = this.#options.env;
+    const known = [...this.#pods.values(), ...this.#mirrors.all()];
+    try {
+      const { items } = await client.list<Pod>(pods, this.#selection);
+      const present = new Set(items.map(({ metadata }) => metadata.uid));
+      for (const pod of known) if (!present.has(pod.metadata.uid ?? '')) this.#changed(pod, true);
+    } catch (error) {
+      log.warn('pods not listed', { error: errorText(error) });
+      this.#following.relist();
     }
-    this.#seenInList = new Set();
   }
 
   // --- workers --------------------------------------------------------------------------------------------------
@@ -262,7 +264,7 @@ class Manager implements PodManager {
       this.#workers.set(uid, worker);
       worker.wake();
     }
-    await this.#removeLeftovers();
+    if (this.#mustTidy) await this.#removeLeftovers();
   }
 
   #isKnown = (uid: string): boolean =>
@@ -270,26 +272,23 @@ class Manager implements PodManager {
 
   /** Volumes, control groups and logs of pods of which nothing else is left. */
   async #removeLeftovers(): Promise<void> {
-    const { volumes, cgroups, env } = this.#options;
-    const logs = await readdir(env.paths.podLogs).catch(() => []);
-    const uidOfLog = (folder: string): string => folder.slice(folder.lastIndexOf('_') + 1);
-    const steps: [readonly string[], (uid: string) => Promise<void>][] = [
-      [await volumes.present(), (uid) => volumes.release(uid)],
-      [await cgroups.present(), (uid) => cgroups.removePod(uid)],
-    ];
-    for (const [uids, remove] of steps) {
-      for (const uid of uids) if (!this.#isKnown(uid)) await this.#attempt(uid, () => remove(uid));
-    }
-    for (const folder of logs) {
-      if (this.#isKnown(uidOfLog(folder))) continue;
-      await this.#attempt(folder, () => rm(join(env.paths.podLogs, folder), { recursive: true, force: true }));
-    }
+    const { volumes, cgroups, logs } = this.#options;
+    this.#mustTidy = false;
+    const unknown = (uids: readonly string[]): string[] => uids.filter((uid) => !this.#isKnown(uid));
+    await this.#attempt('volumes', async () => {
+      for (const uid of unknown(await volumes.present())) await volumes.release(uid);
+    });
+    await this.#attempt('control groups', async () => {
+      for (const uid of unknown(await cgroups.present())) await cgroups.removePod(uid);
+    });
+    await this.#attempt('logs', () => logs.removeOthers(this.#isKnown));
   }
 
   async #attempt(what: string, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
+      this.#mustTidy = true;
       this.#worker.log.warn('leftover not removed', { of: what, error: errorText(error) });
     }
   }

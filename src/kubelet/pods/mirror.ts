@@ -41,13 +41,13 @@ export class MirrorPods {
 
   changed(mirror: Pod, deleted: boolean): void {
     const name = fullName(mirror);
-    if (deleted) this.#mirrors.delete(name);
-    else this.#mirrors.set(name, mirror);
+    if (!deleted) this.#mirrors.set(name, mirror);
+    else if (this.#mirrors.get(name)?.metadata.uid === mirror.metadata.uid) this.#mirrors.delete(name);
     this.reconcile(name);
   }
 
-  names(): string[] {
-    return [...this.#mirrors.keys()];
+  all(): Pod[] {
+    return [...this.#mirrors.values()];
   }
 
   /** Makes, replaces or deletes the mirror of this name. */
