@@ -29,12 +29,23 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
+const expectedErrors: readonly string[] = [
+  'CommandError',
+  'ConfigError',
+  'ImageImportError',
+  'NetworkError',
+  'PortInUseError',
+  'RuntimeError',
+  'StatusError',
+  'StoreOpenError',
+];
+
 /** Errors that are the user's or the machine's, told in one line; anything else is a bug and shows its stack. */
 function isExpected(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   const code = (error as NodeJS.ErrnoException).code ?? '';
   return (
-    ['CommandError', 'ConfigError', 'PortInUseError', 'StatusError', 'StoreOpenError'].includes(error.name) ||
+    expectedErrors.includes(error.name) ||
     code.startsWith('ERR_PARSE_ARGS') ||
     ['EACCES', 'EPERM', 'ENOSPC', 'EROFS', 'ENOENT', 'EADDRINUSE', 'ENOTDIR', 'EISDIR'].includes(code)
   );

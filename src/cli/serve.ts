@@ -1,4 +1,4 @@
-/** Wires the rooms together: certificates, store, API server, front, bootstrap objects, controllers. */
+/** Wires the rooms together: certificates, store, API server, front, bootstrap objects, controllers, scheduler, node. */
 import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { dirname } from 'node:path';
@@ -9,19 +9,31 @@ import { createRbac } from '../api/authz/index.ts';
 import { Discovery } from '../api/discovery/index.ts';
 import { healthPaths, versionPath } from '../api/health/index.ts';
 import { createHttpServer, type HttpHandler } from '../api/http/index.ts';
-import { type ApiServer, createApiServer, forbidden, generateName, requireAccess, storedKinds } from '../api/index.ts';
+import {
+  type ApiServer,
+  type ConnectHandler,
+  createApiServer,
+  forbidden,
+  generateName,
+  requireAccess,
+  storedKinds,
+} from '../api/index.ts';
 import { OpenApi } from '../api/openapi/index.ts';
 import { accessReviews } from '../api/reviews/index.ts';
 import { type Config, type DataPaths, type Derived, dataPaths, derive } from '../config/index.ts';
 import { controllerUser, namespacedResources, startControllers, storeOwnership } from '../controllers/index.ts';
+import { createEventRecorder } from '../client/index.ts';
 import { bootstrap } from '../host/bootstrap/index.ts';
 import { ensurePki, type Pki, writeKubeconfigs } from '../host/pki/index.ts';
 import { Lifecycle, type Logger, systemClock } from '../kernel/index.ts';
 import { definitions } from '../resources/index.ts';
+import { startScheduler } from '../scheduler/index.ts';
 import type { Store } from '../store/types.ts';
+import { createWasmScoring } from '../wasm/index.ts';
 import { createAuthentication } from './authentication.ts';
 import { metricsPath } from './metrics.ts';
 import { inTurn } from './in-turn.ts';
+import { beginRuntime, startNodeParts } from './node.ts';
 import { type OpenedStore, openConfiguredBackend, openConfiguredStore } from './open-store.ts';
 import type { Settings } from './options.ts';
 
@@ -63,6 +75,10 @@ async function startAll(
   await mkdir(dirname(paths.database), { recursive: true, mode: 0o700 });
 
   const kinds = storedKinds(definitions);
+  const isNode = config.runtime.mode !== 'none';
+  const runtime = isNode ? beginRuntime(settings, clock, log) : undefined;
+  // Whoever waits for it hears of a failure; until then it must not be taken for one that nobody minds.
+  runtime?.catch(() => {});
   const backend = await openConfiguredBackend({ config, paths, budget, clock });
   const [pki, opened] = await bothSettled(
     prepareCertificates(config, paths, derived),
@@ -79,9 +95,10 @@ async function startAll(
     (file) => file?.close(),
   );
   const readiness = { bootstrapped: false };
+  const connects = new Map<string, ConnectHandler>();
   const api = await lifecycle.start(
     'api',
-    () => createApi(settings, derived, pki, opened, readiness, audit, log),
+    () => createApi({ settings, derived, pki, opened, readiness, audit, connects }, log),
     ({ close }) => close(),
   );
   await lifecycle.start(
@@ -106,7 +123,14 @@ async function startAll(
     () => openControllers(config, derived, pki, opened.store, api.server, log),
     (controllers) => controllers.stop(),
   );
+  await lifecycle.start(
+    'scheduler',
+    () => openScheduler(settings, api.server, log),
+    (scheduler) => scheduler.stop(),
+  );
   readiness.bootstrapped = true;
+  if (runtime)
+    await startNodeParts({ settings, derived, lifecycle, runtime, server: api.server, connects, clock, log });
 }
 
 /** As Promise.all, but a failure is told when the other one is no longer under way. */
@@ -151,15 +175,19 @@ function createAuditLog({ apiServer }: Config, { auditLog: file }: DataPaths, lo
   });
 }
 
-function createApi(
-  settings: Settings,
-  derived: Derived,
-  pki: Pki,
-  { store, codec }: OpenedStore,
-  readiness: { bootstrapped: boolean },
-  audit: AuditLog | undefined,
-  log: Logger,
-): { server: ApiServer; close(): void } {
+interface ApiParts {
+  settings: Settings;
+  derived: Derived;
+  pki: Pki;
+  opened: OpenedStore;
+  readiness: { bootstrapped: boolean };
+  audit: AuditLog | undefined;
+  connects: ReadonlyMap<string, ConnectHandler>;
+}
+
+function createApi(parts: ApiParts, log: Logger): { server: ApiServer; close(): void } {
+  const { settings, derived, pki, readiness, audit, connects } = parts;
+  const { store, codec } = parts.opened;
   const rbac = createRbac(store);
   const { authorizer } = rbac;
   const lookup = storeLookup(store);
@@ -182,7 +210,7 @@ function createApi(
     admission: admissionChain({ lookup, authorizer, clock, generateName, others: [rbac.escalationCheck] }),
     reviews: new Map([...accessReviews(rbac, clock), ...authentication.reviews]),
     actions: new Map(authentication.actions),
-    connects: new Map(),
+    connects,
     paths: [
       ...discovery.paths(),
       ...new OpenApi(served).paths(),
@@ -255,4 +283,17 @@ function openControllers(
     },
     garbageCollector: { ownership: storeOwnership(store, () => definitions) },
   });
+}
+
+function openScheduler(settings: Settings, server: ApiServer, log: Logger): { stop(): Promise<void> } {
+  const client = server.client(controllerUser('kube-scheduler'));
+  const { budget } = settings.profile;
+  const recorder = createEventRecorder({
+    client,
+    clock,
+    log: log.child('events'),
+    component: 'default-scheduler',
+    limit: budget.pendingEvents,
+  });
+  return startScheduler({ client, clock, log: log.child('scheduler'), recorder, scoring: createWasmScoring, budget });
 }

@@ -16,6 +16,10 @@ export interface DataPaths {
   podLogs: string;
   /** Images and snapshots of a containerd of our own. */
   containerd: string;
+  /** Image archives that are imported at start. */
+  images: string;
+  /** Which of them were. Goes with containerd's own store. */
+  importedImages: string;
   /** What does not outlive a reboot: sockets, the state of a containerd of our own. Short, for sockets' names. */
   run: string;
   /** Of a containerd of our own: network configuration and address leases. */
@@ -39,6 +43,8 @@ export function dataPaths(root: string): DataPaths {
     kubelet: isDefault ? '/var/lib/kubelet' : join(root, 'kubelet'),
     podLogs: isDefault ? '/var/log/pods' : join(root, 'log/pods'),
     containerd: join(root, 'containerd'),
+    images: join(root, 'images'),
+    importedImages: join(root, 'containerd/imported.json'),
     run: isDefault ? '/run/nanoshift' : `/run/nanoshift-${id}`,
     cniConfig: join(root, 'cni/net.d'),
     cniLeases: join(root, 'cni/leases'),

@@ -1,19 +1,20 @@
+import { namespaces, services } from '../../client/index.ts';
+import type { Client } from '../../client/types.ts';
+import { type Clock, isReason, type Logger } from '../../kernel/index.ts';
 import type { Service } from '../../schema/generated/index.ts';
 
-export const dnsNamespace = 'openshift-dns';
+const namespace = 'openshift-dns';
+const firstRetryMs = 100;
+const maxRetryMs = 10_000;
 
 /**
  * The Service by which users and health checks find the cluster's DNS, named as MicroShift's. It selects no pods:
  * nanoshift itself answers at its address.
  */
-export const dnsService = (clusterIP: string): Service => ({
+const dnsService = (clusterIP: string): Service => ({
   apiVersion: 'v1',
   kind: 'Service',
-  metadata: {
-    name: 'dns-default',
-    namespace: dnsNamespace,
-    labels: { 'dns.operator.openshift.io/owning-dns': 'default' },
-  },
+  metadata: { name: 'dns-default', namespace, labels: { 'dns.operator.openshift.io/owning-dns': 'default' } },
   spec: {
     clusterIP,
     ports: [
@@ -22,3 +23,37 @@ export const dnsService = (clusterIP: string): Service => ({
     ],
   },
 });
+
+export interface DnsServiceOptions {
+  /** Acts with full rights: a user in system:masters. */
+  client: Client;
+  dnsIP: string;
+  clock: Clock;
+  log: Logger;
+  /** Ends the attempts. */
+  signal: AbortSignal;
+}
+
+/** Makes the Service, as soon as the service network is there to take its address from. Never rejects. */
+export async function publishDnsService({ client, dnsIP, clock, log, signal }: DnsServiceOptions): Promise<void> {
+  for (let delayMs = firstRetryMs; !signal.aborted; delayMs = Math.min(2 * delayMs, maxRetryMs)) {
+    try {
+      await orExisting(
+        client.create(namespaces, { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }),
+      );
+      await orExisting(client.create(services, dnsService(dnsIP), { namespace }));
+      return;
+    } catch (error) {
+      log.debug('the DNS service cannot be made yet', { error: String(error) });
+      await clock.sleep(delayMs, signal).catch(() => {});
+    }
+  }
+}
+
+async function orExisting(made: Promise<unknown>): Promise<void> {
+  try {
+    await made;
+  } catch (error) {
+    if (!isReason(error, 'AlreadyExists')) throw error;
+  }
+}

@@ -1,14 +1,15 @@
 /** What a cluster holds before anyone uses it. Done at every start; writes only what is missing or out of date. */
 import { isDeepStrictEqual } from 'node:util';
 import { reconcilePolicy } from '../../api/authz/index.ts';
-import { configMaps, namespaces, priorityClasses, services } from '../../client/index.ts';
+import { configMaps, namespaces, priorityClasses } from '../../client/index.ts';
 import type { Client, ResourceRef } from '../../client/types.ts';
 import { type Clock, isReason, type Logger } from '../../kernel/index.ts';
 import type { ConfigMap, PriorityClass } from '../../schema/generated/index.ts';
 import type { KubeObject } from '../../schema/object.ts';
-import { dnsNamespace, dnsService } from './dns-service.ts';
 import { autoUpdateKey, flowSchemas, mandatory, priorityLevels } from './flow-control.ts';
 import { bootstrapPolicy } from './rbac-policy.ts';
+
+export { type DnsServiceOptions, publishDnsService } from './dns-service.ts';
 
 /** How extension API servers recognise users whom this server has authenticated. */
 export interface AuthenticationInfo {
@@ -23,8 +24,6 @@ export interface BootstrapOptions {
   clock: Clock;
   log: Logger;
   authentication: AuthenticationInfo;
-  /** Address of the cluster's DNS; absent when nothing answers there. */
-  dnsIP?: string;
 }
 
 const flow = (resource: string): ResourceRef => ({ group: 'flowcontrol.apiserver.k8s.io', version: 'v1', resource });
@@ -33,17 +32,15 @@ const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-le
 
 /** Makes sure of the system namespaces first, then of everything else at once. Returns the number of writes. */
 export async function bootstrap(options: BootstrapOptions): Promise<number> {
-  const { client, clock, log, dnsIP } = options;
+  const { client, clock, log } = options;
   const beganMs = clock.monotonicMs();
-  const names = dnsIP ? [...systemNamespaces, dnsNamespace] : systemNamespaces;
-  const made = await ensureAll(client, namespaces, names.map(namespaceOf), keep);
+  const made = await ensureAll(client, namespaces, systemNamespaces.map(namespaceOf), keep);
   const writes = await Promise.all([
     reconcilePolicy(client, bootstrapPolicy()),
     ensureAll(client, priorityClasses, systemPriorityClasses(), keep),
     ensureAll(client, flow('prioritylevelconfigurations'), priorityLevels(), updateSpec),
     ensureAll(client, flow('flowschemas'), flowSchemas(), updateSpec),
     publishAuthentication(client, options.authentication),
-    dnsIP ? ensureAll(client, services, [dnsService(dnsIP)], keep, dnsNamespace) : 0,
   ]);
   const total = writes.reduce((sum, count) => sum + count, made);
   log.info('cluster bootstrapped', { writes: total, tookMs: Math.round(clock.monotonicMs() - beganMs) });
@@ -94,9 +91,8 @@ async function ensureAll<T extends KubeObject>(
   ref: ResourceRef,
   expected: readonly T[],
   revise: Revision<T>,
-  namespace?: string,
 ): Promise<number> {
-  const { items } = await client.list<T>(ref, namespace ? { namespace } : {});
+  const { items } = await client.list<T>(ref);
   const existing = new Map(items.map((item) => [item.metadata.name, item]));
   const writes = await Promise.all(
     expected.map((object) => ensure(client, ref, existing.get(object.metadata.name), object, revise)),
