@@ -67,6 +67,8 @@ test('a sandbox that is refused says why', async (t) => {
   const forbidden = { reason: 'SysctlForbidden', message: 'forbidden sysctl: "kernel.msgmax" not allowlisted' };
   await assert.rejects(builder.sandbox(podOf({ securityContext: { sysctls } }), 0), forbidden);
   await assert.rejects(builder.sandbox(podOf({ hostname: 'A' }), 0), { reason: 'FailedCreatePodSandBox' });
+  const message = "can't set `spec.hostUsers: false`, runtime does not support user namespaces";
+  await assert.rejects(builder.sandbox(podOf({ hostUsers: false }), 0), { reason: 'FailedCreatePodSandBox', message });
   const dnsConfig = { nameservers: ['1', '2', '3', '4'] };
   await builder.sandbox(podOf({ dnsPolicy: 'None', dnsConfig }), 0);
   assert.deepEqual(events, ['Warning DNSConfigForming']);

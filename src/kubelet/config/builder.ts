@@ -15,10 +15,10 @@ import { hostNetworkHosts, podHosts } from './hosts-file.ts';
 import { containerAnnotations, containerLabels } from './identity.ts';
 import { type Machine, probeMachine } from './machine.ts';
 import { absolute, volumeMounts } from './mounts.ts';
-import { podRejection } from './rejection.ts';
 import { containerResources } from './resources.ts';
 import { podLogFolder, sandboxConfig } from './sandbox.ts';
 import { containerSecurity, verifyNonRoot } from './security.ts';
+import { podRejection } from './sysctls.ts';
 
 export type ConfigEnv = Pick<KubeletEnv, 'client' | 'log' | 'recorder' | 'nodeName' | 'nodeIPs' | 'paths'>;
 
@@ -71,6 +71,10 @@ class Builder {
   async sandbox(pod: Pod, attempt: number): Promise<Init<PodSandboxConfig>> {
     const rejection = podRejection(pod, release());
     if (rejection) throw new PodStartError(rejection.reason, rejection.message);
+    // Runtimes that do not know user namespaces ignore the wish silently.
+    if (pod.spec.hostUsers === false) {
+      throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
+    }
     const { cgroups, clusterDomain } = this.#options;
     const logDirectory = podLogFolder(this.#env.paths.podLogs, pod);
     await mkdir(logDirectory, { recursive: true, mode: 0o755 });

@@ -4,8 +4,7 @@ import { podOf } from '../volumes/testing.ts';
 import { parseResolvConf, podDns } from './dns.ts';
 import { kernelName, podName } from './hostname.ts';
 import { hostNetworkHosts, podHosts } from './hosts-file.ts';
-import { podRejection } from './rejection.ts';
-import { normalizeSysctl } from './sysctls.ts';
+import { normalizeSysctl, podRejection } from './sysctls.ts';
 
 const long = 'a'.repeat(70);
 
@@ -183,12 +182,6 @@ for (const [what, spec, message] of [
     assert.deepEqual(podRejection(podOf(spec), '4.14.0-tegra'), expected);
   });
 }
-
-test('user namespaces are refused, as the runtime would ignore them', () => {
-  const { message } = podRejection(podOf({ hostUsers: false }), '6.1') ?? {};
-  assert.equal(message, "can't set `spec.hostUsers: false`, runtime does not support user namespaces");
-  assert.equal(podRejection(podOf({ hostUsers: true }), '6.1'), undefined);
-});
 
 test('names of sysctls: the first separator says which is which', () => {
   assert.equal(normalizeSysctl('net.ipv4.conf.eno2/100.rp_filter'), 'net.ipv4.conf.eno2/100.rp_filter');

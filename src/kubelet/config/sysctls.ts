@@ -35,8 +35,11 @@ export function normalizeSysctl(name: string): string {
   return name.replace(/[./]/g, (character) => (character === '/' ? '.' : '/'));
 }
 
-/** Why the pod's sysctls are not allowed here, if they are not. Only those are that cannot disturb other pods. */
-export function sysctlRejection({ spec }: Pod, kernelRelease: string): Rejection | undefined {
+/**
+ * Why this node will never run the pod, if so: a sysctl that could disturb other pods. The pod fails at once; asked when
+ * it is admitted, and again before its sandbox is made.
+ */
+export function podRejection({ spec }: Pod, kernelRelease: string): Rejection | undefined {
   for (const { name } of spec.securityContext?.sysctls ?? []) {
     const problem = sysctlProblem(normalizeSysctl(name), spec, kernelRelease);
     if (problem) return { reason: 'SysctlForbidden', message: `forbidden sysctl: ${problem}` };
