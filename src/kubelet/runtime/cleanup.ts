@@ -12,6 +12,8 @@ export interface CleanupOptions {
   paths: RuntimePaths;
   clock: Clock;
   log: Logger;
+  /** Leaves the images of a containerd of our own where they are. */
+  keepImages?: boolean;
 }
 
 export interface CleanedRuntime {
@@ -28,7 +30,7 @@ const shimLimitMs = 10_000;
  * network namespaces, mounts, sockets, images. A dead one is started first, since only it can take its pods down.
  * Does nothing where there was none; may be called again.
  */
-export async function cleanupRuntime({ paths, clock, log }: CleanupOptions): Promise<CleanedRuntime> {
+export async function cleanupRuntime({ paths, clock, log, keepImages }: CleanupOptions): Promise<CleanedRuntime> {
   const files = ownFiles(paths);
   const isThere =
     (await findOwn(paths)) !== undefined || (await hasEntries(files.root)) || (await hasEntries(files.state));
@@ -39,7 +41,10 @@ export async function cleanupRuntime({ paths, clock, log }: CleanupOptions): Pro
     await endShims(files.socket, clock, log);
     for (const path of [files.state, files.root, files.namespace, paths.kubelet]) await unmountAll(path);
     await removeAllGroups(paths.kubelet, (await probeMachine()).isSystemd ? 'systemd' : 'cgroupfs', clock);
-    for (const path of Object.values(files)) await rm(path, { recursive: true, force: true });
+    const kept = keepImages ? [files.root, files.certs] : [];
+    for (const path of Object.values(files)) {
+      if (!kept.includes(path)) await rm(path, { recursive: true, force: true });
+    }
     for (const path of [`${files.socket}.ttrpc`, `${files.log}.1`]) await rm(path, { force: true });
   });
   return removed;

@@ -50,7 +50,7 @@ export interface Runtime {
 }
 
 /** Sockets of runtimes that may be running, the preferred first. */
-const knownSockets = ['/run/crio/crio.sock', '/run/containerd/containerd.sock'];
+export const knownSockets = ['/run/crio/crio.sock', '/run/containerd/containerd.sock'];
 const namedLimitMs = 10_000;
 const knownLimitMs = 2_000;
 
