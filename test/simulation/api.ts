@@ -48,7 +48,10 @@ export class SimulatedApi {
     const pod = this.pods.get(name);
     if (!pod) return;
     const isOver = pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded';
-    if (graceSeconds === 0) return this.#drop(name, pod);
+    if (graceSeconds === 0) {
+      this.#drop(name, pod);
+      return;
+    }
     const before = pod.metadata.deletionGracePeriodSeconds ?? Number.POSITIVE_INFINITY;
     const deletionGracePeriodSeconds = Math.min(before, graceSeconds);
     const deletionTimestamp = formatTime(this.#time.nowMs() + graceSeconds * 1000);

@@ -1,7 +1,9 @@
 /** What holds for pods whatever happens: crashes, lost answers, restarts of the agent, a runtime that is away. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { SimulatedNode } from './node.ts';
+import { play, story } from './script.ts';
 
 async function started(): Promise<SimulatedNode> {
   const node = new SimulatedNode();
@@ -23,3 +25,6 @@ test('a pod runs, is deleted gracefully, and leaves nothing behind', async () =>
   assert.equal(node.volumes.size + node.cgroups.size, 0);
   assert.deepEqual(node.violations(), []);
 });
+
+test('whatever happens: one instance at a time, restarts only grow, phases do not go back, the deleted end', () =>
+  fc.assert(fc.asyncProperty(story, play), { numRuns: Number(process.env['SIMULATION_RUNS'] ?? 1_000) }));

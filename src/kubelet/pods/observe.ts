@@ -40,7 +40,7 @@ export class PodObserver {
     };
     const known = {
       sandboxes: observed.sandboxes.filter((one) => one !== undefined).sort(newestSandboxFirst),
-      containers: observed.containers.filter((one) => one !== undefined).sort(newestFirst),
+      containers: observed.containers.filter((one) => one !== undefined).sort(newestContainerFirst),
     };
     this.#sandboxes = new Map(known.sandboxes.map((one) => [one.id, one]));
     this.#containers = new Map(known.containers.map((one) => [one.id, one]));
@@ -70,6 +70,9 @@ export class PodObserver {
 
 const newestSandboxFirst = (a: ObservedSandbox, b: ObservedSandbox): number =>
   newestFirst(a, b) || b.attempt - a.attempt;
+
+const newestContainerFirst = (a: ObservedContainer, b: ObservedContainer): number =>
+  newestFirst(a, b) || b.restartCount - a.restartCount;
 
 /** What is gone between the list and the question about it has no status. */
 async function orGone<T extends { status?: unknown }>(call: Promise<T>): Promise<Partial<T>> {
