@@ -144,7 +144,12 @@ export class TestNetwork {
   }
 
   /** One slice with the endpoints, all ready unless they say otherwise. */
-  async setEndpoints(service: string, ports: readonly TestPort[], ips: readonly string[], slice = 'a'): Promise<void> {
+  async setEndpoints(
+    service: string,
+    ports: readonly TestPort[],
+    endpoints: readonly (string | { address: string; [field: string]: unknown })[],
+    slice = 'a',
+  ): Promise<void> {
     await this.#put(endpointSlices, {
       metadata: {
         name: `${service}-${slice}`,
@@ -153,7 +158,10 @@ export class TestNetwork {
       },
       addressType: 'IPv4',
       ports: ports.map(({ name = '', protocol = 'TCP', targetPort }) => ({ name, protocol, port: targetPort })),
-      endpoints: ips.map((address) => ({ addresses: [address], nodeName: 'edge-1' })),
+      endpoints: endpoints.map((endpoint) => {
+        const { address, ...more } = typeof endpoint === 'string' ? { address: endpoint } : endpoint;
+        return { addresses: [address], nodeName: 'edge-1', ...more };
+      }),
     });
   }
 

@@ -1,15 +1,6 @@
 /** Answers of other servers, for as long as they allow but never long, in a bounded number of bytes. */
 import type { Clock } from '../../kernel/index.ts';
-import {
-  flags,
-  headerBytes,
-  minPayloadBytes,
-  type Query,
-  rcodes,
-  readRecords,
-  recordTypes,
-  type RecordPlace,
-} from './wire.ts';
+import { flags, headerBytes, type Query, rcodes, readRecords, recordTypes, type RecordPlace } from './wire.ts';
 
 interface Entry {
   message: Buffer;
@@ -103,6 +94,3 @@ function lifetime(message: Buffer, records: readonly RecordPlace[]): number {
   if (!soa || soa.dataBytes < 20) return 0;
   return Math.min(ttlLimitSeconds, soa.ttl, message.readUInt32BE(soa.dataAt + soa.dataBytes - 4));
 }
-
-/** What fits a client's datagram. */
-export const datagramLimit = ({ edns }: Query): number => edns?.payloadBytes ?? minPayloadBytes;

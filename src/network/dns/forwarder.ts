@@ -1,9 +1,9 @@
 /** Answers for names that are not the cluster's: from the host's own servers. */
 import type { Clock } from '../../kernel/index.ts';
-import { AnswerCache, datagramLimit } from './cache.ts';
+import { AnswerCache } from './cache.ts';
 import type { ResolvConf } from './resolv-conf.ts';
 import { exchange, type Transport } from './upstream.ts';
-import { type Query, rcodes } from './wire.ts';
+import { datagramLimit, type Query, rcodes } from './wire.ts';
 
 const cacheLimitBytes = 256 << 10;
 /** Times that the list of servers is gone through. */

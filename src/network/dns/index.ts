@@ -1,2 +1,2 @@
 /** DNS of the cluster, in process. */
-export { type DnsOptions, type DnsServer, startDns } from './server.ts';
+export { type DnsServer, startDns } from './server.ts';

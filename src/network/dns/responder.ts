@@ -1,9 +1,9 @@
 /** What one message is answered with. */
-import { datagramLimit } from './cache.ts';
 import type { Forwarder } from './forwarder.ts';
 import type { Transport } from './upstream.ts';
 import {
   classIn,
+  datagramLimit,
   encodeBadQuery,
   encodeName,
   encodeReply,

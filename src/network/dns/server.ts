@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import type { Clock, Logger } from '../../kernel/index.ts';
 import { NetworkError } from '../errors.ts';
-import { Responder } from './responder.ts';
+import type { ServiceTable } from '../facts/index.ts';
 import { Forwarder } from './forwarder.ts';
 import { ResolvConf } from './resolv-conf.ts';
-import type { ServiceTable } from '../facts/index.ts';
+import { Responder } from './responder.ts';
 
 export interface DnsOptions {
   clock: Clock;
@@ -34,7 +34,7 @@ export async function startDns(options: DnsOptions): Promise<DnsServer> {
   const datagrams = serveDatagrams(responder, options.log);
   const streams = serveStreams(responder, limit);
   try {
-    await bound(datagrams, () => datagrams.bind({ address: config.dnsIP, port, exclusive: true }));
+    await bound(datagrams.socket, () => datagrams.socket.bind({ address: config.dnsIP, port, exclusive: true }));
     await bound(streams.server, () => streams.server.listen({ host: config.dnsIP, port, exclusive: true }));
   } catch (error) {
     datagrams.close();
@@ -55,20 +55,26 @@ async function bound(socket: Datagrams | Server, bind: () => unknown): Promise<v
   await listening;
 }
 
-function serveDatagrams(responder: Responder, log: Logger): Datagrams {
+function serveDatagrams(responder: Responder, log: Logger): { socket: Datagrams; close(): void } {
   // Addresses are what they are: nothing to look up.
   const lookup = (address: string, _: unknown, done: (error: null, address: string, family: number) => void): void =>
     done(null, address, 4);
   const socket = createSocket({ type: 'udp4', lookup: lookup as never });
-  socket.on('message', async (message, { address, port: from }) => {
-    const answer = await responder.respond(message, 'udp');
-    if (!answer) return;
-    socket.send(answer, from, address, (error) => {
-      if (error) log.debug('a DNS answer was not sent', { error: String(error) });
-    });
-  });
+  let closed = false;
+  const failed = (error: unknown): void => log.warn('a DNS question went unanswered', { error: String(error) });
+  const answer = async (message: Buffer, address: string, from: number): Promise<void> => {
+    const bytes = await responder.respond(message, 'udp');
+    if (bytes && !closed) socket.send(bytes, from, address, (error) => error && failed(error));
+  };
+  socket.on('message', (message, { address, port: from }) => void answer(message, address, from).catch(failed));
   socket.on('error', (error) => log.warn('DNS socket', { error: String(error) }));
-  return socket;
+  return {
+    socket,
+    close() {
+      closed = true;
+      socket.close();
+    },
+  };
 }
 
 function serveStreams(responder: Responder, limit: number): { server: Server; close(): void } {
@@ -109,7 +115,7 @@ function serveConnection(socket: Socket, responder: Responder): void {
   };
   socket.on('data', (chunk: Buffer) => {
     received = Buffer.concat([received, chunk]);
-    void step();
+    step().catch(() => socket.destroy());
   });
 }
 

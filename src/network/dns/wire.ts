@@ -55,7 +55,7 @@ export function parseQuery(message: Buffer): Query | BadQuery | undefined {
   const name = message.readUInt16BE(4) === 1 ? readName(message, headerBytes, false) : undefined;
   if (!name || name.end + 4 > message.length) return { id, rcode: rcodes.formErr };
   const end = name.end + 4;
-  const edns = readEdns(message, end);
+  const edns = recordsIn(message) > recordsLimit ? 'malformed' : readEdns(message, end);
   if (edns === 'malformed') return { id, rcode: rcodes.formErr };
   return {
     id,
@@ -67,6 +67,12 @@ export function parseQuery(message: Buffer): Query | BadQuery | undefined {
     edns,
   };
 }
+
+/** A query has one at most, of EDNS, and perhaps a signature. */
+const recordsLimit = 4;
+
+const recordsIn = (message: Buffer): number =>
+  message.readUInt16BE(6) + message.readUInt16BE(8) + message.readUInt16BE(10);
 
 const nameLimitBytes = 255;
 const jumpsLimit = 64;
@@ -140,9 +146,13 @@ function readEdns(message: Buffer, from: number): Query['edns'] | 'malformed' {
   return { payloadBytes, version: (option.ttl >>> 16) & 0xff, dnssecOk: (option.ttl & dnssecOk) !== 0 };
 }
 
-export const minPayloadBytes = 512;
+const minPayloadBytes = 512;
 /** Fits an Ethernet frame on every path. */
-export const ourPayloadBytes = 1_232;
+const ourPayloadBytes = 1_232;
+
+/** What one datagram to the client may hold. */
+export const datagramLimit = ({ edns }: Query): number =>
+  Math.min(edns?.payloadBytes ?? minPayloadBytes, ourPayloadBytes);
 
 // --- answers ----------------------------------------------------------------------------------------------------
 
@@ -210,8 +220,7 @@ export function encodeQuestion(query: Query, id: number, question = query.questi
   question.copy(message, headerBytes);
   if (!edns) return message;
   message.writeUInt16BE(1, 10);
-  const payloadBytes = Math.min(edns.payloadBytes, ourPayloadBytes);
-  writeOpt(message, headerBytes + question.length, payloadBytes, edns.dnssecOk ? dnssecOk : 0);
+  writeOpt(message, headerBytes + question.length, datagramLimit(query), edns.dnssecOk ? dnssecOk : 0);
   return message;
 }
 

@@ -2,11 +2,9 @@
 export {
   ensureHost,
   type HostPlan,
-  hostCommands,
-  type HostState,
   pathMtu,
   readHostState,
   removeHost,
 } from './addresses.ts';
-export { must, run } from './command.ts';
+export { run } from './command.ts';
 export { ensureBridgeFilter, ensureForwarding, ensureLocalRouting } from './sysctls.ts';

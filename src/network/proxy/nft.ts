@@ -3,7 +3,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import type { Clock, Logger, Timer } from '../../kernel/index.ts';
 import { NetworkError } from '../errors.ts';
-import { commandEnv, firstLine, must, run } from '../host/command.ts';
+import { commandEnv, firstLine, run } from '../host/command.ts';
 
 /** Above it `nft -f` is faster (its own start included), as interactive lines pass a line editor. */
 const interactiveLimitBytes = 16 << 10;
@@ -31,12 +31,21 @@ export class Nft {
   async apply(commands: readonly string[]): Promise<void> {
     const line = commands.join('; ');
     if (line.length > interactiveLimitBytes || this.#clock.monotonicMs() < this.#distrustedUntilMs) {
-      await must('nft', ['-f', '-'], `${commands.join('\n')}\n`);
+      await this.applyAll(commands);
       return;
     }
-    const answer = await this.#ask(line);
-    const error = /(?:^|\n|nft> )(?:\S+ )?Error: (.*)/.exec(answer)?.[1];
+    const error = errorIn(await this.#ask(line));
     if (error) throw new NetworkError(`nft: ${error}`);
+  }
+
+  /** The same by a process of its own: says clearly what the machine lacks. */
+  async applyAll(commands: readonly string[]): Promise<void> {
+    const { code, stderr } = await run('nft', ['-f', '-'], `${commands.join('\n')}\n`);
+    if (code === 0) return;
+    if (/cache initialization failed/.test(stderr)) {
+      throw new NetworkError(`the kernel has no nf_tables, or does not let this process use it: ${firstLine(stderr)}`);
+    }
+    throw new NetworkError(`nft: ${errorIn(stderr) ?? (firstLine(stderr) || `ended with ${code}`)}`);
   }
 
   /** True when the table still has this chain. */
@@ -68,6 +77,14 @@ export class Nft {
     }
   }
 }
+
+/** What nft complains of, and the command that it complains of. */
+function errorIn(output: string): string | undefined {
+  const [, error, command = ''] = /(?:^|\n|nft> )(?:\S+ )?Error: (.*)\n?(.*)/.exec(output) ?? [];
+  return error && `${error} (${command.trim().slice(0, commandLimit)})`;
+}
+
+const commandLimit = 200;
 
 /** Prints one line that nothing else prints: what came before it belongs to the command before. */
 const fence = { command: 'describe ipv4_addr', answer: 'datatype ipv4_addr (' };

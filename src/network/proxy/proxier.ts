@@ -8,8 +8,8 @@ import { type NodeFacts, serviceRules } from './service-rules.ts';
 /** Carries out transactions. */
 export interface Kernel {
   apply(commands: readonly string[]): Promise<void>;
-  /** The table that was made is still there. */
-  isIntact(): Promise<boolean>;
+  /** Likewise, for many commands. */
+  applyAll(commands: readonly string[]): Promise<void>;
 }
 
 export interface ProxierOptions {
@@ -41,6 +41,7 @@ export class Proxier {
   /** Emptied chains that are still there, by when they were emptied. */
   readonly #stale = new Map<string, number>();
   #wanted = false;
+  #renewal = false;
   #running: Promise<void> | undefined;
   #timer: Timer | undefined;
   #restUntilMs = Number.NEGATIVE_INFINITY;
@@ -69,11 +70,11 @@ export class Proxier {
     this.#schedule();
   }
 
-  /** Makes the table anew when someone has removed it (`nft flush ruleset`, a firewall's restart). */
-  async check(): Promise<void> {
-    if (this.#running || !this.#following || !this.#applied || (await this.#options.kernel.isIntact())) return;
-    this.#options.log.warn('the ruleset of the service network is gone, making it anew');
-    this.#applied = undefined;
+  /** Makes the table anew: someone has removed it (`nft flush ruleset`, a firewall's restart). */
+  renew(): void {
+    if (!this.#following) return;
+    this.#options.log.warn('the rules of the service network are gone, making them anew');
+    this.#renewal = true;
     this.changed();
   }
 
@@ -115,13 +116,15 @@ export class Proxier {
   async #sync(): Promise<void> {
     const { kernel, skeleton, applied } = this.#options;
     const next = this.#compose();
-    const before = this.#applied;
+    const before = this.#renewal ? undefined : this.#applied;
+    this.#renewal = false;
     if (!before) this.#stale.clear();
     const change = difference(before ?? emptyRuleset, next);
     for (const name of change.newChains) this.#stale.delete(name);
     await this.#deleteStale();
     if (before && isEmpty(change)) return;
-    await kernel.apply(before ? commands(change) : [...skeleton, ...commands(change)]);
+    if (before) await kernel.apply(commands(change));
+    else await kernel.applyAll([...skeleton, ...commands(change)]);
     this.#applied = next;
     this.#remember(change.oldChains);
     applied(change, next);
