@@ -8,7 +8,14 @@ import { containerOf, FakeApi, FakeMounter, kubeletEnv, podOf } from '../volumes
 import { createConfigBuilder } from './builder.ts';
 import { runtimeHandlerOf } from './runtime-class.ts';
 
-const machine = { memoryBytes: 1n << 30n, isUnified: false, hasSwapLimit: false, hugePageSizes: [], maskedPaths: [] };
+const machine = {
+  memoryBytes: 1n << 30n,
+  isUnified: false,
+  hasSwapLimit: false,
+  hugePageSizes: [],
+  maskedPaths: [],
+  hasAppArmor: false,
+};
 
 async function fixture(t: TestContext) {
   const api = new FakeApi();
@@ -67,11 +74,30 @@ test('a sandbox that is refused says why', async (t) => {
   const forbidden = { reason: 'SysctlForbidden', message: 'forbidden sysctl: "kernel.msgmax" not allowlisted' };
   await assert.rejects(builder.sandbox(podOf({ securityContext: { sysctls } }), 0), forbidden);
   await assert.rejects(builder.sandbox(podOf({ hostname: 'A' }), 0), { reason: 'FailedCreatePodSandBox' });
-  const message = "can't set `spec.hostUsers: false`, runtime does not support user namespaces";
-  await assert.rejects(builder.sandbox(podOf({ hostUsers: false }), 0), { reason: 'FailedCreatePodSandBox', message });
   const dnsConfig = { nameservers: ['1', '2', '3', '4'] };
   await builder.sandbox(podOf({ dnsPolicy: 'None', dnsConfig }), 0);
   assert.deepEqual(events, ['Warning DNSConfigForming']);
+});
+
+test('what a runtime would silently leave out is refused', async (t) => {
+  const { builder, api } = await fixture(t);
+  const refused = async (spec: Partial<PodSpec>, message: string): Promise<void> => {
+    await assert.rejects(builder.sandbox(podOf(spec), 0), { reason: 'FailedCreatePodSandBox', message });
+  };
+  await refused({ hostUsers: false }, "can't set `spec.hostUsers: false`, runtime does not support user namespaces");
+  const appArmorProfile = { type: 'RuntimeDefault' } as const;
+  const noAppArmor = 'Cannot enforce AppArmor: AppArmor is not enabled on the host';
+  await refused({ securityContext: { appArmorProfile } }, noAppArmor);
+  await refused({ containers: [containerOf({ securityContext: { appArmorProfile } })] }, noAppArmor);
+  await builder.sandbox(podOf({ securityContext: { appArmorProfile: { type: 'Unconfined' } } }), 0);
+  const strict = { securityContext: { supplementalGroupsPolicy: 'Strict' } } as const;
+  api.put('nodes', {
+    metadata: { name: 'node-1' },
+    status: { features: { supplementalGroupsPolicy: false } },
+  } as never);
+  await refused(strict, 'SupplementalGroupsPolicy=Strict is not supported in this node');
+  api.put('nodes', { metadata: { name: 'node-1' }, status: { features: { supplementalGroupsPolicy: true } } } as never);
+  await builder.sandbox(podOf(strict), 0);
 });
 
 test('command, arguments, environment, log and image', async (t) => {

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
-import type { Container, Pod } from '../../schema/generated/index.ts';
+import { nodes } from '../../client/index.ts';
+import type { Container, Node, Pod } from '../../schema/generated/index.ts';
 import type { ContainerConfig, DNSConfig, Init, Mount, PodSandboxConfig, Signal } from '../cri/types.ts';
 import { type Cgroups, type ConfigBuilder, type ContainerContext, type KubeletEnv, PodStartError } from '../types.ts';
 import { type Mounter, podFolder, systemMounter } from '../volumes/index.ts';
@@ -19,6 +20,7 @@ import { containerResources } from './resources.ts';
 import { podLogFolder, sandboxConfig } from './sandbox.ts';
 import { containerSecurity, verifyNonRoot } from './security.ts';
 import { podRejection } from './sysctls.ts';
+import { assertSupported } from './unsupported.ts';
 
 export type ConfigEnv = Pick<KubeletEnv, 'client' | 'log' | 'recorder' | 'nodeName' | 'nodeIPs' | 'paths'>;
 
@@ -71,10 +73,8 @@ class Builder {
   async sandbox(pod: Pod, attempt: number): Promise<Init<PodSandboxConfig>> {
     const rejection = podRejection(pod, release());
     if (rejection) throw new PodStartError(rejection.reason, rejection.message);
-    // Runtimes that do not know user namespaces ignore the wish silently.
-    if (pod.spec.hostUsers === false) {
-      throw new Error("can't set `spec.hostUsers: false`, runtime does not support user namespaces");
-    }
+    const { client, nodeName } = this.#env;
+    await assertSupported(pod, await this.#machineFacts(), () => client.get<Node>(nodes, nodeName));
     const { cgroups, clusterDomain } = this.#options;
     const logDirectory = podLogFolder(this.#env.paths.podLogs, pod);
     await mkdir(logDirectory, { recursive: true, mode: 0o755 });

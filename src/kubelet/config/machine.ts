@@ -7,15 +7,20 @@ import { commonMaskedPaths } from './security.ts';
 
 export interface Machine extends MachineFacts {
   maskedPaths: readonly string[];
+  hasAppArmor: boolean;
 }
 
 /** What containers' configurations need to know of this machine. Does not change while it runs. */
 export async function probeMachine(): Promise<Machine> {
   const isUnified = await exists('/sys/fs/cgroup/cgroup.controllers');
-  const [hasSwapLimit, hugePageSizes, throttles] = await Promise.all([
+  const [hasSwapLimit, hugePageSizes, throttles, hasAppArmor] = await Promise.all([
     isUnified ? hasSwapFile() : exists('/sys/fs/cgroup/memory/memory.memsw.limit_in_bytes'),
     hugePages(),
     throttlePaths(),
+    readFile('/sys/module/apparmor/parameters/enabled', 'utf8').then(
+      (text) => text.startsWith('Y'),
+      () => false,
+    ),
   ]);
   return {
     memoryBytes: BigInt(totalmem()),
@@ -23,6 +28,7 @@ export async function probeMachine(): Promise<Machine> {
     hasSwapLimit,
     hugePageSizes,
     maskedPaths: [...commonMaskedPaths, ...throttles],
+    hasAppArmor,
   };
 }
 

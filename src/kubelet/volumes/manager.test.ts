@@ -210,6 +210,21 @@ test('release unmounts and removes everything, and does nothing the second time'
   await assert.rejects(stat(join(env.paths.root, 'pods/uid-1')), { code: 'ENOENT' });
 });
 
+test('calls for one pod at the same time do not get in each other’s way', async (t) => {
+  const { api, volumes } = await fixture(t);
+  const pod = using({ name: 's', secret: { secretName: 's' } }, { name: 'e', emptyDir: {} });
+  for (let round = 0; round < 10; round++) {
+    api.put('secrets', { metadata: { name: 's', namespace: 'shop' }, data: { k: btoa(`${round}`) } } as never);
+    const all = await Promise.all([volumes.prepare(pod), volumes.prepare(pod), volumes.prepare(pod)]);
+    const { hostPath } = all[0]!.get('s')!;
+    assert.equal(await readFile(join(hostPath, 'k'), 'utf8'), `${round}`);
+  }
+  const last = volumes.prepare(pod);
+  await volumes.release('uid-1');
+  await last;
+  assert.deepEqual(await volumes.present(), []);
+});
+
 test('what is still mounted is not removed', async (t) => {
   const { volumes, mounter, env } = await fixture(t);
   const path = join(env.paths.root, 'pods/uid-1/volume-subpaths/v/c/0');

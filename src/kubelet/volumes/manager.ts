@@ -60,6 +60,8 @@ export class Volumes implements VolumeManager {
   readonly #sources: Sources;
   /** Digest of what was last written, by folder: what has not changed is not even read. */
   readonly #written = new Map<string, string>();
+  /** The last call for each pod that is under way. */
+  readonly #turns = new Map<string, Promise<unknown>>();
   #memory: Promise<void> | undefined;
 
   constructor(env: VolumesEnv, { onChange = () => {}, mounter = systemMounter }: VolumesOptions) {
@@ -71,7 +73,27 @@ export class Volumes implements VolumeManager {
     this.#sources = { references: this.#references, tokens: this.#tokens, allocatable: () => this.#allocatable() };
   }
 
-  async prepare(pod: Pod, _status?: PodStatus): Promise<MountedVolumes> {
+  /** Calls for one pod take their turns. */
+  prepare(pod: Pod, _status?: PodStatus): Promise<MountedVolumes> {
+    return this.#inTurn(pod.metadata.uid ?? '', () => this.#prepare(pod));
+  }
+
+  release(podUid: string): Promise<void> {
+    return this.#inTurn(podUid, () => this.#release(podUid));
+  }
+
+  async #inTurn<T>(podUid: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(podUid);
+    const turn = before ? before.then(work, work) : work();
+    this.#turns.set(podUid, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(podUid) === turn) this.#turns.delete(podUid);
+    }
+  }
+
+  async #prepare(pod: Pod): Promise<MountedVolumes> {
     this.#references.follow(pod);
     const used = usedVolumes(pod);
     const results = await Promise.allSettled(used.map((volume) => this.#setUp(pod, volume)));
@@ -84,7 +106,7 @@ export class Volumes implements VolumeManager {
     return mounted;
   }
 
-  async release(podUid: string): Promise<void> {
+  async #release(podUid: string): Promise<void> {
     const { root } = this.#env.paths;
     this.#references.forget(podUid);
     this.#tokens.forget(podUid);
