@@ -22,7 +22,7 @@ import { definitions } from '../../src/resources/index.ts';
 import type { Pod } from '../../src/schema/generated/index.ts';
 import { referenceCodec } from '../../src/schema/index.ts';
 
-const run = promisify(execFile);
+export const run = promisify(execFile);
 const searchPath = `${process.env['PATH']}:/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/sbin`;
 process.env['PATH'] = searchPath;
 
@@ -383,7 +383,7 @@ export function kubectl(
   input?: Uint8Array | string,
   env: Readonly<Record<string, string>> = {},
 ): Promise<CommandResult> {
-  const child = startKubectl(path, { port } as Front, args, env);
+  const child = startKubectl(path, { port }, args, env);
   const stdout: Buffer[] = [];
   let stderr = '';
   child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk));
@@ -395,14 +395,36 @@ export function kubectl(
   return new Promise((done) => child.on('close', (code) => done({ code, stdout: Buffer.concat(stdout), stderr })));
 }
 
+export const serverFlags = ({ port }: Pick<Front, 'port'>): string[] => [
+  '--server',
+  `https://127.0.0.1:${port}`,
+  '--insecure-skip-tls-verify',
+  '--token',
+  'any',
+];
+
+/** Resolves when the child has written a line of this kind to its standard output. */
+export function lineOf(child: ChildProcess, pattern: RegExp): Promise<void> {
+  let text = '';
+  return new Promise((done, fail) => {
+    child.stdout?.on('data', (chunk: Buffer) => {
+      text += chunk;
+      if (pattern.test(text)) done();
+    });
+    child.stderr?.on('data', (chunk: Buffer) => {
+      text += chunk;
+    });
+    child.on('close', () => fail(new Error(`ended without ${pattern}: ${text}`)));
+  });
+}
+
 export function startKubectl(
   path: string,
-  { port }: Front,
+  { port }: Pick<Front, 'port'>,
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): ChildProcess {
   const home = join(tmpdir(), `nst-home-${process.pid}`);
   mkdirSync(home, { recursive: true });
-  const server = ['--server', `https://127.0.0.1:${port}`, '--insecure-skip-tls-verify', '--token', 'any'];
-  return spawn(path, [...server, ...args], { env: { PATH: searchPath, HOME: home, ...env } });
+  return spawn(path, [...serverFlags({ port }), ...args], { env: { PATH: searchPath, HOME: home, ...env } });
 }

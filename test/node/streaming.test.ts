@@ -1,25 +1,50 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
-import { inOwnNetwork, kubectl, kubectls, type RunningPod, StreamNode } from './streaming-support.ts';
+import { freePort } from '../support/server.ts';
+import {
+  inOwnNetwork,
+  kubectl,
+  kubectls,
+  lineOf,
+  type RunningPod,
+  run,
+  serverFlags,
+  startKubectl,
+  StreamNode,
+} from './streaming-support.ts';
+
+const withoutWebSockets = {
+  KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false',
+  KUBECTL_PORT_FORWARD_WEBSOCKETS: 'false',
+};
 
 const md5 = (data: Uint8Array): string => createHash('md5').update(data).digest('hex');
 
 if (inOwnNetwork(import.meta.url)) {
   let node: StreamNode;
   let pod: RunningPod;
+  let web: RunningPod;
   before(async () => {
     node = await StreamNode.start();
     pod = await node.runPod({ containers: { main: 'sleep 3600', other: 'sleep 3600' } });
+    const serve = 'mkdir /www; echo hello > /www/small; head -c 5242880 /dev/zero > /www/big; httpd -f -p 8080 -h /www';
+    web = await node.runPod({ containers: { main: serve } });
   });
   after(() => node.stop());
 
   for (const program of kubectls) {
-    for (const adapter of ['uws', 'node'] as const) {
-      describe(`${program} exec over ${adapter}`, () => {
+    for (const [adapter, transport] of [
+      ['uws', 'WebSockets'],
+      ['node', 'WebSockets'],
+      ['node', 'SPDY'],
+    ] as const) {
+      describe(`${program} exec over ${adapter} by ${transport}`, () => {
+        const env = transport === 'SPDY' ? withoutWebSockets : {};
         const front = () => node.fronts.find((one) => one.adapter === adapter)!;
+        const ask = (args: readonly string[], input?: Uint8Array) => kubectl(program, front(), args, input, env);
         const exec = (command: string, ...flags: string[]) =>
-          kubectl(program, front(), ['exec', ...flags, pod.name, '-c', 'main', '--', 'sh', '-c', command]);
+          ask(['exec', ...flags, pod.name, '-c', 'main', '--', 'sh', '-c', command]);
 
         test('output, errors and exit code', async () => {
           const { code, stdout, stderr } = await exec('echo out; echo err >&2; exit 9');
@@ -32,26 +57,49 @@ if (inOwnNetwork(import.meta.url)) {
         test('input of 5 MB, and its end', async () => {
           const input = randomBytes(5 << 20);
           const args = ['exec', '-i', pod.name, '-c', 'main', '--', 'md5sum'];
-          const { stdout, stderr } = await kubectl(program, front(), args, input);
+          const { stdout, stderr } = await ask(args, input);
           assert.equal(stdout.toString().split(' ')[0], md5(input), stderr);
         });
 
         test('5 MB there and back', async () => {
           const input = randomBytes(5 << 20);
           const args = ['exec', '-i', pod.name, '-c', 'main', '--', 'cat'];
-          const { stdout, stderr } = await kubectl(program, front(), args, input);
+          const { stdout, stderr } = await ask(args, input);
           assert.equal(md5(stdout), md5(input), stderr);
         });
 
+        test('a terminal, its size and its changes', async () => {
+          const inside = 'sleep 0.5; stty size; tty; sleep 1; stty size';
+          const exec = `${program} ${serverFlags(front()).join(' ')} exec -it ${pod.name} -c main -- sh -c '${inside}'`;
+          const resize = 'terminal=$(tty); (sleep 1; stty -F $terminal rows 40 cols 120) &';
+          const { stdout } = await run('script', ['-qec', `stty rows 33 cols 99; ${resize} ${exec}`, '/dev/null'], {
+            env: { ...process.env, ...env },
+          });
+          assert.match(stdout, /33 99\r\n\/dev\/pts\/\d+\r\n40 120\r\n/);
+        });
+
         test('a container that does not exist', async () => {
-          const { code, stderr } = await kubectl(program, front(), ['exec', pod.name, '-c', 'none', '--', 'true']);
+          const { code, stderr } = await ask(['exec', pod.name, '-c', 'none', '--', 'true']);
           assert.equal(code, 1);
           assert.match(stderr, /container none is not valid for pod pod-/);
         });
 
+        test('port-forward: several requests, large answers, one after the other and at once', async () => {
+          const local = await freePort();
+          const forward = startKubectl(program, front(), ['port-forward', web.name, `${local}:8080`], env);
+          try {
+            await lineOf(forward, /Forwarding from 127/);
+            const answers = await Promise.all([1, 2, 3, 4].map(() => fetch(`http://127.0.0.1:${local}/big`)));
+            for (const answer of answers) assert.equal((await answer.arrayBuffer()).byteLength, 5 << 20);
+            assert.equal(await (await fetch(`http://127.0.0.1:${local}/small`)).text(), 'hello\n');
+          } finally {
+            forward.kill();
+          }
+        });
+
         test('a program that does not exist', async () => {
           const args = ['exec', pod.name, '-c', 'main', '--', '/none'];
-          const { code, stderr } = await kubectl(program, front(), args);
+          const { code, stderr } = await ask(args);
           assert.notEqual(code, 0);
           assert.match(stderr, /no such file or directory/);
         });

@@ -53,6 +53,28 @@ describeCases('WebSockets and upgrades', {
     socket.terminate();
   },
 
+  'WebSocket: however many are opened, all stay open': async (start) => {
+    await using server = await start(async (_request, response) => {
+      await new Promise((resolve) => setImmediate(resolve));
+      response.upgrade('v5.channel.k8s.io', {
+        open: (socket) => socket.send('hello', false),
+        message: (socket, data) => socket.send(data, true),
+        close: () => {},
+      });
+    });
+    for (let round = 0; round < 100; round++) {
+      const socket = new WebSocket(`wss://localhost:${server.port}/${'x'.repeat(round)}`, ['v5.channel.k8s.io'], {
+        ca: authority.ca,
+        headers: { 'X-Round': 'y'.repeat(3 * round) },
+      });
+      const messages = messagesOf(socket);
+      assert.equal((await messages.next()).toString(), 'hello');
+      socket.send('still open');
+      assert.equal((await messages.next()).toString(), 'still open');
+      socket.terminate();
+    }
+  },
+
   'WebSocket: a paused client waits, and goes on when resumed': async (start) => {
     let received = 0;
     let connection: WebSocketConnection | undefined;
@@ -190,6 +212,7 @@ function messagesOf(socket: WebSocket): { next(): Promise<Buffer> } {
         await new Promise<void>((resolve, reject) => {
           wake = resolve;
           socket.once('error', reject);
+          socket.once('close', () => reject(new Error('closed')));
         });
       }
       return waiting.shift()!;

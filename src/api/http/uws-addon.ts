@@ -89,6 +89,7 @@ export interface UwsApp {
 
 export interface Uws {
   SSLApp(options: UwsTlsOptions): UwsApp;
+  App(): UwsApp;
   us_listen_socket_close(socket: UwsListenSocket): void;
   us_socket_local_port(socket: UwsListenSocket): number;
   /** Without it uWebSockets.js shares a busy port with its owner. */

@@ -15,6 +15,8 @@ export interface ExchangeHost {
   readonly log: Logger;
   /** No further request is wanted on connections. */
   readonly draining: boolean;
+  /** Runs what writes to a response that the writing turns into something else. */
+  withinCork(write: () => void): void;
   /** Keeps count of what runs: exchanges and WebSockets. */
   opened(running: object): void;
   closed(running: object): void;
@@ -198,7 +200,7 @@ export class UwsExchange implements HttpRequest, HttpResponse {
     if (this.#closed || !context) return;
     const key = this.header('sec-websocket-key') ?? '';
     const session = new WebSocketSession(handlers, this.#host, this.#res);
-    this.#corked(() => this.#res.upgrade({ session }, key, protocol, '', context));
+    this.#host.withinCork(() => this.#res.upgrade({ session }, key, protocol, '', context));
     this.#close();
   }
 

@@ -4,6 +4,7 @@ import { PortInUseError, defaultConnectionLimit } from './types.ts';
 import type { HttpServer, HttpServerOptions, ServerNameCertificate } from './types.ts';
 import type { Uws, UwsApp, UwsListenSocket, UwsRequest, UwsResponse, UwsSocketContext } from './uws-addon.ts';
 import { type ExchangeHost, UwsExchange } from './uws-exchange.ts';
+import { UwsIdleResponse } from './uws-idle-response.ts';
 import { WebSocketSession, webSocketBehavior } from './uws-websocket.ts';
 
 /** Listener with one certificate set. A reload makes a new one; the old one lives on until its connections have gone. */
@@ -23,6 +24,7 @@ export class UwsServer implements HttpServer, ExchangeHost {
   readonly #uws: Uws;
   readonly #listeners = new Set<Listener>();
   readonly #running = new Set<object>();
+  #idle: UwsIdleResponse | undefined;
   #connections = 0;
   #port = 0;
   #onIdle: (() => void) | undefined;
@@ -36,7 +38,13 @@ export class UwsServer implements HttpServer, ExchangeHost {
 
   async listen(): Promise<{ port: number }> {
     const { certFile, keyFile, serverNames = [], port } = this.options;
-    this.#listen(this.#build(certFile, keyFile, serverNames), port);
+    this.#idle = await UwsIdleResponse.open(this.#uws);
+    try {
+      this.#listen(this.#build(certFile, keyFile, serverNames), port);
+    } catch (error) {
+      this.#idle.close();
+      throw error;
+    }
     return { port: this.#port };
   }
 
@@ -67,6 +75,11 @@ export class UwsServer implements HttpServer, ExchangeHost {
     }
     for (const { app } of this.#listeners) app.close();
     this.#listeners.clear();
+    this.#idle?.close();
+  }
+
+  withinCork(write: () => void): void {
+    this.#idle?.within(write);
   }
 
   opened(running: object): void {

@@ -5,6 +5,7 @@ import type { Budget } from '../../config/budget.ts';
 import type { Clock, Logger } from '../../kernel/index.ts';
 import type { CriClient } from '../cri/index.ts';
 import type { KubeletPaths } from '../types.ts';
+import { portForwardHandler } from './forward/handler.ts';
 import { logHandler } from './logs/handler.ts';
 import { attachHandler, execHandler } from './remote/handler.ts';
 import { StreamTable } from './streams.ts';
@@ -34,6 +35,7 @@ export function createStreaming({ cri, clock, log, budget }: StreamingOptions): 
       ['/v1/pods/log', logHandler(parts)],
       ['/v1/pods/exec', execHandler(parts)],
       ['/v1/pods/attach', attachHandler(parts)],
+      ['/v1/pods/portforward', portForwardHandler(parts)],
     ]),
     stop: () => streams.stop(),
   };

@@ -1,10 +1,19 @@
 /** Open streams: how many there may be at once, how long one may be silent, and how all of them end. */
-import { apiError, type Clock, type Timer } from '../../kernel/index.ts';
+import { apiError, type Clock, type Logger, type Timer } from '../../kernel/index.ts';
+import type { CriClient } from '../cri/index.ts';
 
 /** As the kubelet's streamingConnectionIdleTimeout. */
 export const idleTimeoutMs = 4 * 60 * 60_000;
 
 const retryAfterSeconds = 1;
+
+/** What handlers of streams stand on. */
+export interface StreamParts {
+  cri: CriClient;
+  clock: Clock;
+  log: Logger;
+  streams: StreamTable;
+}
 
 export class StreamTable {
   readonly #limit: number;

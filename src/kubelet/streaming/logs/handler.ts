@@ -1,26 +1,19 @@
 /** GET …/pods/x/log. */
 import type { ConnectHandler, ConnectRequest } from '../../../api/index.ts';
-import { type Clock, type Logger, StatusError } from '../../../kernel/index.ts';
+import { StatusError } from '../../../kernel/index.ts';
 import type { Pod } from '../../../schema/generated/index.ts';
 import { type CriClient, CriError, grpcCode } from '../../cri/index.ts';
 import { chooseContainer, loggedContainer, runtimeId } from '../containers.ts';
 import { type ByteSink, httpSink, readerProtocol, webSocketSink } from '../sink.ts';
-import type { OpenStream, StreamTable } from '../streams.ts';
+import type { OpenStream, StreamParts } from '../streams.ts';
 import { type LogOptions, parseLogOptions } from './options.ts';
 import { readLog } from './read.ts';
 
-export interface LogParts {
-  cri: CriClient;
-  clock: Clock;
-  log: Logger;
-  streams: StreamTable;
-}
-
-export function logHandler(parts: LogParts): ConnectHandler {
+export function logHandler(parts: StreamParts): ConnectHandler {
   return { connect: (request) => serveLog(parts, request) };
 }
 
-async function serveLog(parts: LogParts, request: ConnectRequest): Promise<void> {
+async function serveLog(parts: StreamParts, request: ConnectRequest): Promise<void> {
   const pod = request.parent as Pod;
   const options = parseLogOptions(request.query, request.name, parts.clock.nowMs());
   const container = chooseContainer(pod, options.container);
@@ -56,7 +49,7 @@ function openSink({ request, response, headers }: ConnectRequest): ByteSink | un
 }
 
 /** The answer has begun: from here on a failure is text in it, as upstream's kubelet has it. */
-async function copyLog(parts: LogParts, options: LogOptions, containerID: string, sink: ByteSink): Promise<void> {
+async function copyLog(parts: StreamParts, options: LogOptions, containerID: string, sink: ByteSink): Promise<void> {
   const id = runtimeId(containerID);
   try {
     const path = await logPath(parts.cri, id, containerID);

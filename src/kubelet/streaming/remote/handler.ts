@@ -1,41 +1,38 @@
 /** …/pods/x/exec and …/pods/x/attach. */
 import type { ConnectHandler, ConnectRequest } from '../../../api/index.ts';
-import { apiError, type Clock, type Logger } from '../../../kernel/index.ts';
 import type { Pod } from '../../../schema/generated/index.ts';
-import { type CriClient, CriError, grpcCode } from '../../cri/index.ts';
+import type { CriClient } from '../../cri/index.ts';
 import { chooseContainer, containerSpec, runningContainer } from '../containers.ts';
+import { refusalOf, refuse, requireHost, requireUpgrade } from '../refusal.ts';
 import { offeredProtocols } from '../sink.ts';
 import { dialStreaming } from '../spdy/dial.ts';
-import type { StreamTable } from '../streams.ts';
+import { passThrough } from '../spdy/pass-through.ts';
+import type { StreamParts } from '../streams.ts';
 import { chooseProtocol } from './channels.ts';
 import { noStreams, parseRemoteOptions, type RemoteOptions } from './options.ts';
 import { RemoteSession, runtimeProtocol } from './session.ts';
 
-export interface RemoteParts {
-  cri: CriClient;
-  clock: Clock;
-  log: Logger;
-  streams: StreamTable;
-}
-
-export const execHandler = (parts: RemoteParts): ConnectHandler => ({
+export const execHandler = (parts: StreamParts): ConnectHandler => ({
   connect: (request) => serveRemote(parts, request, execUrl),
 });
 
-export const attachHandler = (parts: RemoteParts): ConnectHandler => ({
+export const attachHandler = (parts: StreamParts): ConnectHandler => ({
   connect: (request) => serveRemote(parts, request, attachUrl),
 });
 
 /** Where the runtime serves it. */
 type Location = (cri: CriClient, pod: Pod, options: RemoteOptions) => Promise<string>;
 
-async function serveRemote(parts: RemoteParts, request: ConnectRequest, locate: Location): Promise<void> {
+async function serveRemote(parts: StreamParts, request: ConnectRequest, locate: Location): Promise<void> {
   const pod = request.parent as Pod;
   const options = parseRemoteOptions(request.query);
   const container = chooseContainer(pod, options.container);
   requireHost(pod);
   requireUpgrade(request);
   if (!options.stdin && !options.stdout && !options.stderr) return refuse(request, 400, noStreams);
+  if (!request.request.isUpgrade) {
+    return passThrough(parts, request, () => locate(parts.cri, pod, { ...options, container }));
+  }
   const protocol = chooseProtocol(offeredProtocols(request.request));
   if (protocol === undefined) return refuse(request, 403, unsupportedProtocol(request));
 
@@ -57,53 +54,6 @@ async function serveRemote(parts: RemoteParts, request: ConnectRequest, locate: 
     refuse(request, ...refusalOf(error));
   }
 }
-
-export function requireHost(pod: Pod): void {
-  if (!pod.spec?.nodeName) throw apiError.badRequest(`pod ${pod.metadata.name} does not have a host assigned`);
-}
-
-export function requireUpgrade({ request }: ConnectRequest): void {
-  if (!request.isUpgrade) throw apiError.badRequest('Upgrade request required');
-}
-
-/** As the kubelet answers before an upgrade: the bare text. */
-export function refuse({ response, headers }: ConnectRequest, code: number, text: string): void {
-  const more = code === 429 ? ([['Retry-After', '60']] as const) : [];
-  response.send(code, [...headers('text/plain; charset=utf-8'), ...more], text);
-}
-
-const resourceExhausted = 8;
-
-export function refusalOf(error: unknown): [code: number, text: string] {
-  const { message } = error as Error;
-  if (!(error instanceof CriError)) return [500, message];
-  const text = `rpc error: code = ${goCode(error.code)} desc = ${message}`;
-  if (error.code === grpcCode.notFound) return [404, text];
-  return [error.code === resourceExhausted ? 429 : 500, text];
-}
-
-/** Go's names of gRPC's codes. */
-const goCodes: readonly string[] = [
-  'OK',
-  'Canceled',
-  'Unknown',
-  'InvalidArgument',
-  'DeadlineExceeded',
-  'NotFound',
-  'AlreadyExists',
-  'PermissionDenied',
-  'ResourceExhausted',
-  'FailedPrecondition',
-  'Aborted',
-  'OutOfRange',
-  'Unimplemented',
-  'Internal',
-  'Unavailable',
-  'DataLoss',
-  'Unauthenticated',
-];
-
-const goCode = (code: number): string => goCodes[code] ?? `Code(${code})`;
 
 const unsupportedProtocol = ({ request }: ConnectRequest): string =>
   `unable to upgrade websocket connection: requested protocol(s) are not supported: [${offeredProtocols(request).join(' ')}]`;
