@@ -68,8 +68,15 @@ export class ClusterState implements Snapshot {
   podChanged(pod: Pod): void {
     const phase = pod.status?.phase;
     if (phase === 'Succeeded' || phase === 'Failed') this.podRemoved(pod.metadata.uid ?? '');
-    else if (pod.spec?.nodeName) this.#podOnNode(podInfo(pod));
+    else if (pod.spec?.nodeName) this.#podOnNode(this.#arrived(pod) ?? podInfo(pod));
     else if (pod.spec?.schedulerName === schedulerName) this.#podWaits(podInfo(pod));
+  }
+
+  /** What is known of a pod that came to the node that it was sent to. */
+  #arrived({ metadata, spec }: Pod): PodInfo | undefined {
+    const { uid = '', labels = {}, deletionTimestamp } = metadata;
+    const assumed = this.#assumed.has(uid) && !deletionTimestamp ? this.table.pod(uid) : undefined;
+    return assumed?.nodeName === spec?.nodeName && assumed && sameRecord(assumed.labels, labels) ? assumed : undefined;
   }
 
   #podOnNode(pod: PodInfo): void {
@@ -77,7 +84,7 @@ export class ClusterState implements Snapshot {
     const wasAssumed = this.#assumed.delete(pod.uid);
     this.queue.delete(pod.uid);
     this.nominations.delete(pod.uid);
-    this.table.setPod(pod);
+    if (pod !== previous) this.table.setPod(pod);
     if (!previous || wasAssumed) this.happened({ type: 'podAdded', pod });
     else if (isOther(previous, pod)) this.happened({ type: 'podChanged', pod, previous });
   }

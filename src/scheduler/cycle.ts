@@ -27,8 +27,8 @@ export class Cycle {
     this.pod = pod;
     this.#surroundings = surroundings;
     this.#claims = pod.claims.length > 0 ? new ClaimState(pod, surroundings.volumes, table) : undefined;
-    this.#affinity = AffinityState.of(pod, table.nodes(), surroundings.labelsOf);
-    this.#spread = SpreadState.of(pod, table.nodes());
+    this.#affinity = AffinityState.of(pod, table, surroundings.labelsOf);
+    this.#spread = SpreadState.of(pod, table);
   }
 
   /** What keeps the pod from all nodes alike. */

@@ -1,5 +1,6 @@
 /** InterPodAffinity: pods that want others near, or far, by the topology of their nodes. */
 import type { NodeInfo } from './node-info.ts';
+import type { NodeTable } from './node-table.ts';
 import { type AffinityTerm, isMeant, type Labels, type PodInfo } from './pod-info.ts';
 import { type Rejection, reasons, reject } from './plugins.ts';
 
@@ -57,11 +58,10 @@ export class AffinityState {
   readonly #far = new TopologyCounts();
 
   /** `undefined` when neither the pod nor any other has such terms. */
-  static of(pod: PodInfo, nodes: Iterable<NodeInfo>, labelsOf: NamespaceLabels): AffinityState | undefined {
+  static of(pod: PodInfo, table: NodeTable, labelsOf: NamespaceLabels): AffinityState | undefined {
     const state = new AffinityState(pod, labelsOf);
     const hasTerms = pod.near.required.length + pod.far.required.length > 0;
-    for (const node of nodes) {
-      if (!hasTerms && node.repelling === 0) continue;
+    for (const node of hasTerms ? table.nodes() : table.repelling) {
       for (const other of node.pods.values()) state.count(other, node, 1);
     }
     return hasTerms || !state.#repelled.isEmpty ? state : undefined;
@@ -116,13 +116,12 @@ export class AffinityState {
 /** Sums of weights by node, of terms that are wishes only; `undefined` when there are none. */
 export function affinityWishes(
   pod: PodInfo,
-  nodes: Iterable<NodeInfo>,
+  table: NodeTable,
   labelsOf: NamespaceLabels,
 ): ((node: NodeInfo) => number) | undefined {
   const wishes = new TopologyCounts();
   const hasWishes = pod.near.preferred.length + pod.far.preferred.length > 0;
-  for (const node of nodes) {
-    if (!hasWishes && node.related === 0) continue;
+  for (const node of hasWishes ? table.nodes() : table.related) {
     const { labels } = node.facts;
     const wish = (term: AffinityTerm, about: PodInfo, weight: number): void => {
       if (isMeant(term, about, labelsOf)) wishes.add(term.topologyKey, labels, weight);

@@ -28,6 +28,8 @@ export class NodeTable {
   readonly #bySlot: (NodeInfo | undefined)[] = [];
   readonly #nodeOf = new Map<string, NodeInfo>();
   readonly #freeSlots: number[] = [];
+  readonly #repelling = new Set<NodeInfo>();
+  readonly #related = new Set<NodeInfo>();
   /** Resources that have a column, in order. */
   readonly #resources = new Map<string, number>([
     ['pods', 0],
@@ -72,6 +74,16 @@ export class NodeTable {
     for (const node of this.#bySlot) if (node) yield node;
   }
 
+  /** Nodes that have pods which want others far, without exception. */
+  get repelling(): Iterable<NodeInfo> {
+    return this.#repelling;
+  }
+
+  /** Nodes that have pods which want others near or far. */
+  get related(): Iterable<NodeInfo> {
+    return this.#related;
+  }
+
   node(name: string): NodeInfo | undefined {
     const node = this.#nodes.get(name);
     return node && node.slot >= 0 ? node : undefined;
@@ -106,6 +118,7 @@ export class NodeTable {
     this.#enterTaintSet(node);
     for (const image of facts.images.keys()) this.#nodesOfImage(image).add(node);
     for (const resource of facts.allocatable.keys()) if (isScalar(resource)) this.#addResource(resource);
+    this.#noteRelations(node);
     this.#writeNode(node);
     return previous;
   }
@@ -122,7 +135,7 @@ export class NodeTable {
     this.#count--;
     this.#selections.clear();
     node.forget();
-    node.facts = { ...node.facts, name };
+    this.#noteRelations(node);
     if (node.pods.size === 0) this.#nodes.delete(name);
     return facts;
   }
@@ -181,6 +194,7 @@ export class NodeTable {
     this.#nodeOf.set(pod.uid, node);
     node.add(pod);
     for (const resource of pod.requests.keys()) if (isScalar(resource)) this.#addResource(resource);
+    this.#noteRelations(node);
     if (node.slot >= 0) this.#writeRequests(node, pod);
   }
 
@@ -189,9 +203,18 @@ export class NodeTable {
     const pod = node?.remove(uid);
     if (!node || !pod) return undefined;
     this.#nodeOf.delete(uid);
+    this.#noteRelations(node);
     if (node.slot >= 0) this.#writeRequests(node, pod);
     else if (node.pods.size === 0) this.#nodes.delete(node.name);
     return pod;
+  }
+
+  #noteRelations(node: NodeInfo): void {
+    const isHere = node.slot >= 0;
+    if (isHere && node.repelling > 0) this.#repelling.add(node);
+    else this.#repelling.delete(node);
+    if (isHere && node.related > 0) this.#related.add(node);
+    else this.#related.delete(node);
   }
 
   // --- columns --------------------------------------------------------------------------------------------------------

@@ -154,7 +154,7 @@ function fillExtra(pod: PodInfo, snapshot: Snapshot, found: number): boolean {
   const { extra, feasible } = table.columns;
   const nodes = Array.from(feasible.subarray(0, found), (slot) => table.at(slot));
   const spread = spreadScores(pod, nodes, table, snapshot.similar(pod));
-  const wish = affinityWishes(pod, table.nodes(), labelsOf);
+  const wish = affinityWishes(pod, table, labelsOf);
   const images = pod.images.filter((image) => table.nodesWithImage(image));
   if (!spread && !wish && images.length === 0) return false;
   const wishes = wish && Float64Array.from(nodes, wish);

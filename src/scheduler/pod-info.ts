@@ -75,7 +75,8 @@ export function podInfo(pod: Pod): PodInfo {
   const { namespace = '', labels = noLabels } = metadata;
   const nodeName = spec?.nodeName ?? '';
   const options = { fromStatus: nodeName !== '' };
-  const nonZero = podRequests(pod, { ...options, withDefaults: true });
+  const requests = podRequests(pod, options);
+  const nonZero = asksForAll(pod) ? requests : podRequests(pod, { ...options, withDefaults: true });
   const affinity = spec?.affinity;
   const owner = metadata.ownerReferences?.find(({ controller }) => controller);
   const hasVolumes = spec?.volumes?.some(needsClaim);
@@ -96,7 +97,7 @@ export function podInfo(pod: Pod): PodInfo {
     nominatedNode: status?.nominatedNodeName ?? '',
     gates: spec?.schedulingGates?.length ?? 0,
     scheduled: status?.conditions?.find(({ type }) => type === 'PodScheduled'),
-    requests: podRequests(pod, options),
+    requests,
     nonZeroCpu: nonZero.get('cpu') ?? 0,
     nonZeroMemory: nonZero.get('memory') ?? 0,
     hostPorts: hostPortsOf(pod),
@@ -138,6 +139,12 @@ const isPreempted = (conditions: readonly PodCondition[] | undefined): boolean =
       ({ type, status, reason }) =>
         type === 'DisruptionTarget' && status === 'True' && reason === 'PreemptionByScheduler',
     ),
+  );
+
+/** Whether defaults count nowhere. */
+const asksForAll = ({ spec }: Pod): boolean =>
+  [...(spec?.initContainers ?? []), ...(spec?.containers ?? [])].every(
+    ({ resources }) => resources?.requests?.['cpu'] !== undefined && resources.requests['memory'] !== undefined,
   );
 
 interface Affinities {

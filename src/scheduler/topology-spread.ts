@@ -2,6 +2,7 @@
 import type { TopologySpreadConstraint } from '../schema/generated/index.ts';
 import { type LabelRequirements, matchesLabels, requirementsOfLabels } from '../schema/index.ts';
 import type { NodeInfo } from './node-info.ts';
+import type { NodeTable } from './node-table.ts';
 import { type Labels, type PodInfo, requirementsOf } from './pod-info.ts';
 import { type Rejection, reasons, reject } from './plugins.ts';
 import { isKeptOff } from './taints.ts';
@@ -78,9 +79,9 @@ export class SpreadState {
   readonly #counts: readonly Map<string, number>[];
 
   /** `undefined` when the pod has none. */
-  static of(pod: PodInfo, nodes: Iterable<NodeInfo>): SpreadState | undefined {
+  static of(pod: PodInfo, table: NodeTable): SpreadState | undefined {
     const constraints = constraintsOf(pod, 'DoNotSchedule');
-    return constraints.length > 0 ? new SpreadState(pod, constraints, nodes) : undefined;
+    return constraints.length > 0 ? new SpreadState(pod, constraints, table.nodes()) : undefined;
   }
 
   constructor(pod: PodInfo, constraints: readonly Constraint[], nodes: Iterable<NodeInfo>) {
@@ -134,7 +135,7 @@ const maxInt32 = 2 ** 31 - 1;
 export function spreadScores(
   pod: PodInfo,
   candidates: readonly NodeInfo[],
-  table: { nodes(): Iterable<NodeInfo> },
+  table: NodeTable,
   similar: LabelRequirements,
 ): Float64Array | undefined {
   const own = pod.spread.length > 0;
