@@ -7,23 +7,30 @@ import { eventExpiry } from './event-expiry.ts';
 import { type GarbageCollectorOptions, garbageCollector } from './garbage-collector/index.ts';
 import { type KubernetesServiceOptions, kubernetesServiceController } from './kubernetes-service.ts';
 import { type NamespaceOptions, namespaceController } from './namespace/index.ts';
+import { nodeLifecycleController } from './node-lifecycle/index.ts';
+import { podGcController } from './pod-gc.ts';
 import { type RootCaOptions, rootCaController } from './root-ca.ts';
 import { replicaSetController, replicationController } from './replicas/index.ts';
 import type { Controller, ControllerEnv } from './runtime/index.ts';
 import { serviceCidrController } from './service-cidr.ts';
 import { serviceAccountController } from './service-account.ts';
+import { type TokenOptions, tokenController } from './service-account-tokens.ts';
 import { storageProtectionControllers } from './storage-protection.ts';
+import { taintEvictionController } from './taint-eviction.ts';
 
 export { type GarbageCollectorOptions, type Ownership, storeOwnership } from './garbage-collector/index.ts';
 export type { KubernetesServiceOptions } from './kubernetes-service.ts';
 export { type NamespacedResource, namespacedResources } from './namespace/index.ts';
 export type { Controller, ControllerEnv } from './runtime/index.ts';
+export type { TokenOptions } from './service-account-tokens.ts';
 
 export interface ControllersOptions extends ControllerEnv {
   namespace: NamespaceOptions;
   rootCa: RootCaOptions;
   kubernetesService: KubernetesServiceOptions;
   garbageCollector: GarbageCollectorOptions;
+  /** Without it, secrets of type kubernetes.io/service-account-token stay empty. */
+  tokens?: TokenOptions;
 }
 
 /** Starts all controllers. They wait for nothing and catch up by themselves when the API answers. */
@@ -43,6 +50,10 @@ export function startControllers(options: ControllersOptions): { stop(): Promise
     replicationController(env('replication')),
     deploymentController(env('deployment')),
     ...endpointsControllers(env('endpoints')),
+    nodeLifecycleController(env('node-lifecycle')),
+    taintEvictionController(env('taint-eviction')),
+    podGcController(env('pod-gc')),
+    ...(options.tokens ? [tokenController(env('tokens'), options.tokens)] : []),
   ];
   return {
     async stop() {
