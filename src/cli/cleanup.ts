@@ -79,13 +79,17 @@ async function holderOf({ database, auditLog }: DataPaths): Promise<string | und
   return undefined;
 }
 
+/** A person is asked; a script has said --all. */
 async function isConfirmed(): Promise<boolean> {
+  if (!process.stdin.isTTY) return true;
   console.log('DATA LOSS WARNING: Do you wish to stop and cleanup ALL nanoshift data AND container workloads?');
   console.log('1) Yes\n2) No');
-  const lines = createInterface({ input: process.stdin });
-  process.stdout.write('#? ');
-  for await (const line of lines) return /^(1|y|yes)$/i.test(line.trim());
-  return false;
+  const terminal = createInterface({ input: process.stdin, output: process.stdout });
+  try {
+    return /^(1|y|yes)$/i.test((await terminal.question('#? ')).trim());
+  } finally {
+    terminal.close();
+  }
 }
 
 // --- what goes ----------------------------------------------------------------------------------------------------
