@@ -90,8 +90,8 @@ class Fixture {
   }
 
   async pass(ms: number): Promise<void> {
-    for (let left = ms; left >= 0; left -= 1000) {
-      this.clock.advance(Math.min(left, 1000));
+    for (let left = ms; left >= 0; left -= 100) {
+      this.clock.advance(Math.min(left, 100));
       await settle();
       if (left === 0) break;
     }
@@ -104,16 +104,29 @@ test('without probes a container is started and ready as soon as it runs', async
   assert.deepEqual(fixture.results(), { started: true, ready: true });
 });
 
-test('a readiness probe runs as soon as the container does, and then once a period', async () => {
+test('a readiness probe runs as soon as the container can be there, and then once a period', async () => {
   const fixture = new Fixture({ readinessProbe: { ...exec, periodSeconds: 5 } });
   fixture.look();
   await fixture.pass(3_000);
   assert.deepEqual(fixture.probes, []);
   await fixture.run();
+  await fixture.pass(200);
   assert.deepEqual(fixture.results(), { started: true, ready: true });
   await fixture.pass(11_000);
-  assert.deepEqual(fixture.probes, [3, 8, 13]);
+  assert.deepEqual(fixture.probes, [3.2, 8.2, 13.2]);
   assert.equal(fixture.changes, 1);
+});
+
+test('a container that is slow to answer is asked once more within its first second', async () => {
+  const fixture = new Fixture({ readinessProbe: { ...exec, periodSeconds: 10 } });
+  fixture.outcome = { result: 'failure', output: 'not yet' };
+  fixture.look();
+  await fixture.pass(0);
+  await fixture.run();
+  await fixture.pass(800);
+  fixture.outcome = { result: 'success', output: '' };
+  await fixture.pass(200);
+  assert.deepEqual([fixture.probes, fixture.results().ready], [[0.2, 1], true]);
 });
 
 test('nothing is probed before its initial delay', async () => {

@@ -18,6 +18,9 @@ interface ProbedPod {
   workers: Map<string, ProbeWorker>;
 }
 
+/** After the start of a container. A server needs a moment until it listens; most are there after the first. */
+const earlyReadinessMs = [200, 1_000];
+
 const types: readonly ProbeType[] = ['startup', 'readiness', 'liveness'];
 const nameOf: Readonly<Record<ProbeType, string>> = {
   liveness: 'Liveness',
@@ -135,15 +138,14 @@ class Manager implements ProbeManager {
     return isRecent && startedAt && this.#isOlder(startedAt) ? this.#random() * periodMs : 0;
   }
 
-  /** A container that is not ready yet is asked whenever its pod is looked at, not only once a period. */
+  /** A container that has started is asked soon whether it is ready, not only when its period happens to begin. */
   #hurryReadiness({ observation, workers }: ProbedPod, container: Container): void {
     const worker = workers.get(keyOf(container, 'readiness'));
     const found = statusOf(observation.status, container);
-    if (!worker || !found?.containerID || !found.state?.running || !found.started) return;
-    const result = worker.resultOf(found.containerID);
-    if (result !== 'success' && !(result === undefined && this.#isOlder(found.state.running.startedAt ?? ''))) {
-      worker.trigger();
-    }
+    if (!worker || !found?.containerID || !found.started) return;
+    const startedAt = found.state?.running?.startedAt;
+    if (!startedAt || this.#isOlder(startedAt)) return;
+    worker.hurry(found.containerID, container.startupProbe ? [0] : earlyReadinessMs);
   }
 
   async #probe(

@@ -49,6 +49,9 @@ export class ProbeWorker {
   #busy = false;
   #missedTick = false;
   #nextMs: number;
+  /** Looks before the next tick. */
+  #earlyMs: number[] = [];
+  #hurriedFor = '';
   #timer: Timer | undefined;
 
   /** The first look is `delayMs` away. */
@@ -64,12 +67,13 @@ export class ProbeWorker {
     return containerID === this.#containerID ? this.#result : undefined;
   }
 
-  /** Looks now instead of at the next tick. */
-  trigger(): void {
-    if (this.#ended || this.#busy) return;
-    this.#nextMs = this.#options.clock.monotonicMs() + this.#periodMs;
+  /** A container that has just started is looked at soon, not only at the next tick. Once for each container. */
+  hurry(containerID: string, delaysMs: readonly number[]): void {
+    if (this.#ended || this.#hurriedFor === containerID) return;
+    this.#hurriedFor = containerID;
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#earlyMs = delaysMs.map((delayMs) => nowMs + delayMs);
     this.#schedule();
-    void this.#look();
   }
 
   stop(): void {
@@ -79,12 +83,17 @@ export class ProbeWorker {
 
   #schedule(): void {
     const { clock } = this.#options;
+    const dueMs = Math.min(this.#nextMs, this.#earlyMs[0] ?? Number.POSITIVE_INFINITY);
     this.#timer?.cancel();
-    this.#timer = clock.after(Math.max(0, this.#nextMs - clock.monotonicMs()), () => this.#tick());
+    this.#timer = clock.after(Math.max(0, dueMs - clock.monotonicMs()), () => this.#tick());
   }
 
   #tick(): void {
-    this.#nextMs = Math.max(this.#nextMs, this.#options.clock.monotonicMs() - this.#periodMs) + this.#periodMs;
+    const nowMs = this.#options.clock.monotonicMs();
+    const isEarly = nowMs < this.#nextMs;
+    this.#earlyMs = this.#earlyMs.filter((ms) => ms > nowMs);
+    // Early looks move the ticks, so that the next one is a period after the last of them.
+    this.#nextMs = (isEarly ? nowMs : Math.max(this.#nextMs, nowMs - this.#periodMs)) + this.#periodMs;
     this.#schedule();
     if (this.#busy) this.#missedTick = true;
     else void this.#look();
@@ -173,6 +182,10 @@ export class ProbeWorker {
   #set(result: ProbeResult): void {
     if (this.#result === result) return;
     this.#result = result;
+    if (result === 'success' && this.#earlyMs.length > 0) {
+      this.#earlyMs = [];
+      this.#schedule();
+    }
     this.#options.changed();
   }
 }
