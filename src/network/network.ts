@@ -18,13 +18,14 @@ import type { Network, NetworkOptions } from './types.ts';
 /** How often it is looked whether someone else has removed the rules; addresses every so many times. */
 const checkMs = 60_000;
 const checksAnAddressCheck = 5;
+/** Of pods while nothing leads out of the machine. */
+const defaultMtu = 1_500;
 
 /** Connects pods, Services and names. Throws NetworkError when the machine cannot. */
 export async function startNetwork(options: NetworkOptions): Promise<Network> {
-  const { config, cniConfigDir, cniLeases, log } = options;
+  const { log } = options;
   const state = await readHostState();
-  const mtu = pathMtu(state);
-  const plan = hostPlan(options, mtu);
+  const plan = hostPlan(options, pathMtu(state) ?? defaultMtu);
   await ensureForwarding();
   await ensureHost(plan, state);
   await ensureLocalRouting(bridgeName, log);
@@ -32,7 +33,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
   try {
     await network.start();
     // Last: runtimes take it as a sign that pods can be connected.
-    await writeConflist(cniConfigDir, conflist({ podNetwork: config.podNetwork, mtu, leases: cniLeases }));
+    await configureCni(options, plan);
   } catch (error) {
     await network.stop();
     throw error instanceof NetworkError ? error : new NetworkError(String(error));
@@ -48,9 +49,12 @@ const hostPlan = ({ config }: NetworkOptions, mtu: number): HostPlan => ({
   loopback: [config.dnsIP, ...(config.advertiseAddress ? [config.advertiseAddress] : [])],
 });
 
+const configureCni = ({ cniConfigDir, cniLeases }: NetworkOptions, { podNetwork, mtu }: HostPlan): Promise<void> =>
+  writeConflist(cniConfigDir, conflist({ podNetwork, mtu, leases: cniLeases }));
+
 class ServiceNetwork implements Network {
   readonly #options: NetworkOptions;
-  readonly #plan: HostPlan;
+  #plan: HostPlan;
   readonly #nft: Nft;
   readonly #services: ServiceIndex;
   readonly #hostPorts: HostPorts;
@@ -109,12 +113,21 @@ class ServiceNetwork implements Network {
     const { clock, log } = this.#options;
     try {
       if (!(await this.#nft.hasChain(table, 'services'))) this.#proxier.renew();
-      if (++this.#checks % checksAnAddressCheck === 0 && (await ensureHost(this.#plan, await readHostState()))) {
-        log.warn('addresses or routes of the service network were gone, put back');
-      }
+      if (++this.#checks % checksAnAddressCheck === 0) await this.#checkAddresses();
     } catch (error) {
       log.warn('cannot check the service network', { error: String(error) });
     }
     if (!this.#stopped) this.#timer = clock.after(checkMs, () => void this.#check());
+  }
+
+  /** Pods that come later have the MTU of the way out that there is by then: an edge's uplink may come late. */
+  async #checkAddresses(): Promise<void> {
+    const state = await readHostState();
+    const mtu = pathMtu(state) ?? this.#plan.mtu;
+    const isNew = mtu !== this.#plan.mtu;
+    this.#plan = { ...this.#plan, mtu };
+    if (isNew) await configureCni(this.#options, this.#plan);
+    if (!(await ensureHost(this.#plan, state))) return;
+    this.#options.log.info('addresses of the service network put right', { mtu });
   }
 }

@@ -1,7 +1,7 @@
 /** DNS as resolvers see it: Debian's dig and Node's own, over UDP and TCP, with a server of other names behind it. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { Resolver } from 'node:dns/promises';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -9,6 +9,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import { queryBytes } from '../../src/network/dns/testing.ts';
 import { encodeReply, parseQuery, type Reply } from '../../src/network/dns/wire.ts';
 import { inOwnNamespace } from '../support/own-namespace.ts';
 import { dnsIP, eventually, TestNetwork, type TestPod, type TestPort } from './network-support.ts';
@@ -30,6 +31,13 @@ const short = async (...args: string[]): Promise<string[]> =>
 
 const status = async (...args: string[]): Promise<string> =>
   /status: (\w+)/.exec(await dig(...args))?.[1] ?? 'no status';
+
+/** The flags of the answer with this id. */
+const dnsAnswer = (socket: Socket, query: Buffer, id: number): Promise<number> =>
+  new Promise((resolve) => {
+    socket.on('message', (message) => message.readUInt16BE(0) === id && resolve(message.readUInt16BE(2)));
+    socket.send(query, 53, dnsIP);
+  });
 
 /** A server of other names on 127.0.0.2: `many` has more addresses than fit a datagram. */
 async function serveOthers(): Promise<{ asked: string[]; close(): void }> {
@@ -82,7 +90,7 @@ inOwnNamespace(import.meta.url, () => {
   before(async () => {
     others = await serveOthers();
     await network.start();
-    await writeFile(network.options.resolvConf!, `nameserver ${dnsIP}\nnameserver 127.0.0.2\n`);
+    await writeFile(network.options.resolvConf!, `nameserver ${dnsIP}\nnameserver 127.0.0.3\nnameserver 127.0.0.2\n`);
     pod = await network.addPod('one');
     await network.setService('web', '10.43.0.20', web);
     await network.setService('peers', 'None', web);
@@ -170,6 +178,20 @@ inOwnNamespace(import.meta.url, () => {
     const silent = execute('dig', [`@${dnsIP}`, '+tries=1', '+time=1', 'silent.example']).catch(() => undefined);
     assert.deepEqual(await short('web.default.svc.cluster.local'), ['10.43.0.20']);
     await silent;
+  });
+
+  test('questions to other servers are bounded; above, they are refused', async () => {
+    const socket = createSocket('udp4');
+    const refused = Promise.withResolvers<number>();
+    let count = 0;
+    socket.on('message', (message) => {
+      if ((message.readUInt16BE(2) & 0xf) !== 5) return;
+      if (++count === 50) refused.resolve(count);
+    });
+    for (let id = 0; id < 150; id++) socket.send(queryBytes(`silent.example`, { id }), 53, dnsIP);
+    assert.equal(await refused.promise, 50);
+    assert.equal((await dnsAnswer(socket, queryBytes('web.default.svc.cluster.local', { id: 999 }), 999)) & 0xf, 0);
+    socket.close();
   });
 
   test('pods reach it, and so does the resolver of Node', async () => {

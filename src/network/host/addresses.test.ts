@@ -48,8 +48,8 @@ test('what has gone or is of another plan is put right', () => {
   ]);
 });
 
-test('pods have the MTU of the way out, or that of Ethernet', () => {
+test('the MTU is that of the way out', () => {
   const routes = [{ dst: 'default', dev: 'wwan0' }];
   assert.equal(pathMtu({ links: [...fresh.links, link('wwan0', 1_428, [])], routes }), 1_428);
-  assert.equal(pathMtu(fresh), 1_500);
+  assert.equal(pathMtu(fresh), undefined);
 });

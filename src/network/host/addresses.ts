@@ -31,8 +31,6 @@ export interface HostState {
   routes: readonly Route[];
 }
 
-const defaultMtu = 1_500;
-
 /** Lines for `ip -batch` that lead from `state` to `plan`; none when all is as it should be. */
 export function hostCommands(plan: HostPlan, { links, routes }: HostState): string[] {
   const { bridge, podNetwork, serviceNetwork, mtu } = plan;
@@ -76,10 +74,10 @@ export async function readHostState(): Promise<HostState> {
 const parsed = <T extends object>(text: string): T[] =>
   (JSON.parse(text.trim() || '[]') as T[]).filter((item) => Object.keys(item).length > 0);
 
-/** Of the interface that the default route goes by. */
-export function pathMtu({ links, routes }: HostState): number {
+/** Of the interface that the default route goes by; undefined without one. */
+export function pathMtu({ links, routes }: HostState): number | undefined {
   const device = routes.find(({ dst }) => dst === 'default')?.dev;
-  return links.find(({ ifname }) => ifname === device)?.mtu ?? defaultMtu;
+  return links.find(({ ifname }) => ifname === device)?.mtu;
 }
 
 export async function ensureHost(plan: HostPlan, state: HostState): Promise<boolean> {

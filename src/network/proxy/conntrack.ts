@@ -17,9 +17,9 @@ export interface Flow {
 /** `address:port` of those that may answer, by the `address:port` or, for the node's own addresses, `:port` sent to. */
 export type UdpTargets = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** True when flows of UDP may lead elsewhere than they did. */
-export const concernsUdp = ({ removed, rules, oldChains }: Change): boolean =>
-  removed.some(({ key }) => key.includes('udp')) ||
+/** True when flows of UDP may lead elsewhere than they did, or somewhere where they led nowhere. */
+export const concernsUdp = ({ removed, added, rules, oldChains }: Change): boolean =>
+  [...removed, ...added].some(({ set, key }) => set !== 'hairpin-connections' && key.includes('udp')) ||
   rules.some(([chain]) => chain.includes('/udp/')) ||
   oldChains.some((chain) => chain.includes('/udp/'));
 
