@@ -7,6 +7,8 @@ import type { CriClient } from '../cri/index.ts';
 import type { KubeletPaths } from '../types.ts';
 import { portForwardHandler } from './forward/handler.ts';
 import { logHandler } from './logs/handler.ts';
+import { proxyHandler } from './proxy/handler.ts';
+import { nodeTarget, podTarget, serviceTarget } from './proxy/target.ts';
 import { attachHandler, execHandler } from './remote/handler.ts';
 import { StreamTable } from './streams.ts';
 
@@ -27,16 +29,25 @@ export interface Streaming {
   stop(): void;
 }
 
-export function createStreaming({ cri, clock, log, budget }: StreamingOptions): Streaming {
+export function createStreaming({ cri, client, clock, log: parentLog, budget }: StreamingOptions): Streaming {
+  const log = parentLog.child('streaming');
   const streams = new StreamTable(budget.streams, clock);
-  const parts = { cri, clock, log: log.child('streaming'), streams };
+  const proxied = new StreamTable(budget.streams, clock);
+  const parts = { cri, clock, log, streams };
+  const proxy = { client, clock, log, streams: proxied };
   return {
     handlers: new Map([
       ['/v1/pods/log', logHandler(parts)],
       ['/v1/pods/exec', execHandler(parts)],
       ['/v1/pods/attach', attachHandler(parts)],
       ['/v1/pods/portforward', portForwardHandler(parts)],
+      ['/v1/pods/proxy', proxyHandler(proxy, podTarget)],
+      ['/v1/services/proxy', proxyHandler(proxy, serviceTarget)],
+      ['/v1/nodes/proxy', proxyHandler(proxy, nodeTarget)],
     ]),
-    stop: () => streams.stop(),
+    stop() {
+      streams.stop();
+      proxied.stop();
+    },
   };
 }

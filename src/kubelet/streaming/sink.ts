@@ -13,12 +13,16 @@ export interface ByteSink {
   abort(): void;
 }
 
-/** A chunked 200. */
-export function httpSink(response: HttpResponse, headers: readonly (readonly [string, string])[]): ByteSink {
+/** A chunked answer. */
+export function httpSink(
+  response: HttpResponse,
+  headers: readonly (readonly [string, string])[],
+  status = 200,
+): ByteSink {
   const waiting = new Waiting();
   response.onDrain(() => waiting.wake());
   response.onClosed(() => waiting.wake());
-  response.begin(200, headers);
+  response.begin(status, headers);
   return {
     get closed() {
       return response.closed;
