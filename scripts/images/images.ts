@@ -17,8 +17,11 @@ import {
 const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const testImages = 'registry.k8s.io/e2e-test-images';
 
-/** Debian's busybox ends with a segmentation fault when `wget` is given -T. */
-const brokenApplets = ['wget'];
+/**
+ * Debian's busybox ends with a segmentation fault when `wget` is given -T, and its shell does not pass on variables whose
+ * names are no identifiers, as the suite's own busybox does.
+ */
+const brokenApplets = ['wget', 'sh'];
 
 // --- the image of the first steps ---------------------------------------------------------------------------------
 
@@ -118,8 +121,9 @@ export function conformanceImages(
 const busyboxLayer = (): TarEntry[] =>
   merged(
     skeleton(['daemon:x:1:1:daemon:/usr/sbin:/bin/false'], ['daemon:x:1:']),
-    busybox(brokenApplets),
-    programs({ wget: 'usr/bin/wget' }),
+    busybox([...brokenApplets, 'bash']),
+    programs({ wget: 'usr/bin/wget', bash: 'usr/bin/bash' }),
+    [link('usr/bin/sh', 'bash')],
   );
 
 const agnhostConfig = (command: readonly string[]): Image['config'] => ({
@@ -137,7 +141,7 @@ const agnhostBase = (): TarEntry[] =>
       ['user-defined-in-image:x:1000:', 'group-defined-in-image:x:50000:user-defined-in-image'],
     ),
     [folder('home/user-defined-in-image', 0o755, 1000), folder('uploads')],
-    busybox([...brokenApplets, 'nc', 'ip', 'bash', 'ipcs']),
+    busybox(['wget', 'nc', 'ip', 'bash', 'ipcs']),
     programs({
       bash: 'usr/bin/bash',
       curl: 'usr/bin/curl',

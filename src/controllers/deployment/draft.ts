@@ -86,7 +86,7 @@ export class Draft {
   }
 
   /** The revision that the Deployment says it is at. */
-  get revision(): number | undefined {
+  get revision(): bigint | undefined {
     return this.current && revisionOf(this.current.annotations);
   }
 
@@ -102,8 +102,8 @@ export class Draft {
     return this.deployment.metadata.annotations ?? {};
   }
 
-  #nextRevision(): number {
-    return maxRevision(this.old.map(({ annotations }) => annotations)) + 1;
+  #nextRevision(): bigint {
+    return maxRevision(this.old.map(({ annotations }) => annotations)) + 1n;
   }
 
   #create(): Member {

@@ -196,11 +196,16 @@ test('templates are compared without their hash, and named after what is in them
   assert.equal(replicaSetName('a'.repeat(253), 'hash').length, 253);
 });
 
+test('a revision is an int64', () => {
+  const annotations = { [revisionKey]: '3546343826724305832' };
+  assert.equal(currentAnnotations({}, annotations, 3546343826724305833n)[revisionKey], '3546343826724305833');
+});
+
 test('the history of revisions drops its oldest where it would become too long', () => {
   const long = Array.from({ length: 500 }, (_, at) => String(at + 1000))
     .join(',')
     .slice(0, 1999);
   const before = { [revisionKey]: '7777', 'deployment.kubernetes.io/revision-history': long };
-  const after = currentAnnotations({}, before, 8000)['deployment.kubernetes.io/revision-history'] ?? '';
+  const after = currentAnnotations({}, before, 8000n)['deployment.kubernetes.io/revision-history'] ?? '';
   assert.ok(after.length <= 2000 && after.endsWith(',7777') && !after.startsWith('1000,'));
 });

@@ -21,28 +21,30 @@ const ownKeys: ReadonlySet<string> = new Set([
   'deprecated.deployment.rollback.to',
 ]);
 
-/** 0 when there is none; undefined when it is no number. */
-export function revisionOf(annotations: Annotations = {}): number | undefined {
+/** An int64. 0 when there is none; undefined when it is no number. */
+export function revisionOf(annotations: Annotations = {}): bigint | undefined {
   const text = annotations[revisionKey] ?? '';
-  if (text === '') return 0;
-  return /^[+-]?[0-9]+$/.test(text) ? Number(text) : undefined;
+  if (text === '') return 0n;
+  if (!/^[+-]?[0-9]{1,19}$/.test(text)) return undefined;
+  const revision = BigInt(text.replace('+', ''));
+  return revision === BigInt.asIntN(64, revision) ? revision : undefined;
 }
 
-export const maxRevision = (all: readonly Annotations[]): number =>
-  Math.max(0, ...all.map((annotations) => revisionOf(annotations) ?? 0));
+export const maxRevision = (all: readonly Annotations[]): bigint =>
+  all.map((annotations) => revisionOf(annotations) ?? 0n).reduce((most, next) => (next > most ? next : most), 0n);
 
 /** Oldest revision first. */
 export function byRevision(a: ReplicaSet, b: ReplicaSet): number {
   const [first, second] = [revisionOf(a.metadata.annotations), revisionOf(b.metadata.annotations)];
   if (first === undefined || second === undefined || first === second) return byAge(a, b);
-  return first - second;
+  return first < second ? -1 : 1;
 }
 
 /**
  * Annotations of the current ReplicaSet: the Deployment's, and the newest revision. One that is rolled back to keeps
  * the numbers that it had before.
  */
-export function currentAnnotations(deployment: Annotations, replicaSet: Annotations, revision: number): Annotations {
+export function currentAnnotations(deployment: Annotations, replicaSet: Annotations, revision: bigint): Annotations {
   const copied = Object.entries(deployment).filter(([key]) => !ownKeys.has(key));
   const annotations: Record<string, string> = { ...replicaSet, ...Object.fromEntries(copied) };
   const old = revisionOf(replicaSet);
