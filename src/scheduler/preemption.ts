@@ -33,6 +33,11 @@ interface Candidate {
 const minCandidatesPercentage = 10;
 const minCandidates = 100;
 
+/** What upstream's DynamicResources, which has its turn first, says of pods without claims. */
+const noClaims = 'no new claims to deallocate';
+/** What it says when it has not seen the pod, as something was wrong with it beforehand. */
+const unseen = 'not found';
+
 export function planPreemption(
   cycle: Cycle,
   fitError: FitError,
@@ -44,9 +49,10 @@ export function planPreemption(
   const { table } = snapshot;
   const hopeless = (message: string, keepsNomination = true): Preemption => ({
     node: undefined,
-    message: `preemption: ${message}`,
+    message: `${noClaims}, preemption: ${message}`,
     keepsNomination,
   });
+  if (fitError.beforehand) return { node: undefined, message: unseen, keepsNomination: true };
   if (pod.neverPreempts) return hopeless('not eligible due to preemptionPolicy=Never.');
   if (isWaiting(pod, fitError, table)) {
     return hopeless('not eligible due to a terminating pod on the nominated node.');
@@ -63,7 +69,7 @@ export function planPreemption(
 function isWaiting(pod: PodInfo, fitError: FitError, table: NodeTable): boolean {
   if (!pod.nominatedNode) return false;
   const rejection = fitError.rejections.get(pod.nominatedNode);
-  if (fitError.beforehand || (rejection && !rejection.resolvable)) return false;
+  if (rejection && !rejection.resolvable) return false;
   const node = table.node(pod.nominatedNode);
   return [...(node?.pods.values() ?? [])].some((other) => other.priority < pod.priority && other.isPreempted);
 }

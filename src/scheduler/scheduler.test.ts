@@ -29,7 +29,7 @@ test('a pod that fits nowhere says why, and goes as soon as a node comes', async
   await fixture.addPod('web', {}, { cpu: '2' });
   const message =
     '0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated taint(s). ' +
-    'preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.';
+    'no new claims to deallocate, preemption: 0/2 nodes are available: 2 Preemption is not helpful for scheduling.';
   const condition = await conditionOf(fixture, 'web');
   assert.deepEqual([condition?.status, condition?.reason, condition?.message], ['False', 'Unschedulable', message]);
   assert.equal(fixture.told.at(-1)?.message, message);

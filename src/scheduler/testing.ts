@@ -6,7 +6,8 @@ export type Requests = Readonly<Record<string, string>>;
 export const container = (requests: Requests = {}, name = 'main'): Container => ({
   name,
   image: 'registry.example.com/app:1',
-  resources: { requests },
+  // The API wants as much of extended resources at most as at least.
+  resources: { requests, limits: Object.fromEntries(Object.entries(requests).filter(([key]) => key.includes('/'))) },
 });
 
 export const makeNode = (name: string, change: (node: Node) => void = () => {}): Node => {
