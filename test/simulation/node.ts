@@ -177,7 +177,9 @@ export class SimulatedNode {
         results: (_pod: Pod, container: Container, id: string) => ({
           started: true,
           ready: true,
-          ...(this.unhealthy.has(id) && { failed: { probe: 'liveness' as const, message: container.name } }),
+          ...(this.unhealthy.has(id.replace('simulated://', '')) && {
+            failed: { probe: 'liveness' as const, message: container.name },
+          }),
         }),
       },
       staticPods: { current: () => new Map<string, Pod>() },

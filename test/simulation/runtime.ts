@@ -57,6 +57,8 @@ export class SimulatedRuntime {
   readonly violations: string[] = [];
   /** How often each container, by pod uid and name, was started. */
   readonly starts = new Map<string, number>();
+  /** Of all connections. */
+  calls = 0;
   readonly #time: SimulatedTime;
   readonly #hooks: RuntimeHooks;
   readonly #connections = new Set<Connection>();
@@ -108,6 +110,7 @@ export class SimulatedRuntime {
   }
 
   async call(method: string, request: unknown): Promise<unknown> {
+    this.calls++;
     if (this.#isAway) throw away();
     const latencyMs = this.#hooks.latencyMs();
     const changes = !method.startsWith('List') && !method.endsWith('Status') && method !== 'Version';

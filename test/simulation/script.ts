@@ -175,6 +175,8 @@ async function comeToRest(node: SimulatedNode): Promise<void> {
     const { metadata, spec, status } = pod;
     if (metadata.deletionTimestamp) throw new Error(`${metadata.name} does not end`);
     const isOver = status?.phase === 'Failed' || status?.phase === 'Succeeded';
+    const mayEnd = spec.restartPolicy !== 'Always' || spec.activeDeadlineSeconds !== undefined;
+    if (isOver && !mayEnd) throw new Error(`${metadata.name} has ended: ${JSON.stringify(status)}`);
     const main = node.running(metadata.name ?? '');
     const init = node.running(metadata.name ?? '', 'init');
     if (spec.restartPolicy === 'Always' && !isOver && main.length + init.length === 0) {

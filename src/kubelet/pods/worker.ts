@@ -68,6 +68,8 @@ export class PodWorker {
   #wakeUp: Timer | undefined;
   /** What is being started or removed. */
   #lane: { action: LaneAction; abort: AbortController } | undefined;
+  /** How many actions and stops have come to their end. */
+  #finished = 0;
   #reservedTwice = false;
 
   constructor(env: WorkerEnv, of: WorkerPod, shown: Pod | undefined) {
@@ -96,8 +98,12 @@ export class PodWorker {
   update(pod: Pod): void {
     const isNew =
       !sameJson(pod.spec, this.#of.pod.spec) || !sameJson(pod.metadata.annotations, this.#of.pod.metadata.annotations);
+    const { labels, annotations } = this.#of.pod.metadata;
+    const isRelabelled = !sameJson(pod.metadata.labels, labels) || !sameJson(pod.metadata.annotations, annotations);
     if (isNew) this.#memory.retryNow();
     this.#of = { ...this.#of, pod };
+    // Files of the downward API tell of them.
+    if (isRelabelled) void this.refreshVolumes();
     this.wake();
   }
 
@@ -164,17 +170,26 @@ export class PodWorker {
   }
 
   async #step(): Promise<void> {
-    if (this.#isDirty || !this.#observed) {
-      this.#isDirty = false;
-      this.#observed = await this.#observer.observe();
-      if (this.#isStopped) return;
-      this.#env.observed(this.uid, this.#observed);
-      this.#forgetGone(this.#observed);
-    }
-    const view = this.#view(this.#observed);
+    const observed = this.#isDirty || !this.#observed ? await this.#look() : this.#observed;
+    if (this.#isStopped) return;
+    const view = this.#view(observed);
     const plan = planPod(view);
     this.#tell(plan);
     this.#act(plan, view);
+  }
+
+  async #look(): Promise<ObservedPod> {
+    for (;;) {
+      const finished = this.#finished;
+      this.#isDirty = false;
+      const observed = await this.#observer.observe();
+      // What was finished while we looked may not be in it: to plan on that would be to do it twice.
+      if (finished !== this.#finished) continue;
+      this.#observed = observed;
+      this.#env.observed(this.uid, observed);
+      this.#forgetGone(observed);
+      return observed;
+    }
   }
 
   #view(observed: ObservedPod): PodView {
@@ -263,6 +278,7 @@ export class PodWorker {
       else this.#failed(action, error);
     }
     this.#lane = undefined;
+    this.#finished++;
     this.touch();
   }
 
@@ -400,6 +416,7 @@ export class PodWorker {
       if (!isAway(error))
         executor.event(this.pod, 'Warning', 'FailedKillPod', `error killing pod: ${errorText(error)}`);
     }
+    this.#finished++;
     this.touch();
   }
 }

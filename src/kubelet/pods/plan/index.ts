@@ -16,7 +16,7 @@ export function planPod(view: PodView): Plan {
     view.isRemoved || !!view.pod.metadata.deletionTimestamp || !!verdict || isTerminal(view.status.phase);
   if (isEnding) return planTermination(view, verdict);
   const running = planRun(view);
-  const status = podStatus(view, { isOver: isOver(view), verdict: undefined });
+  const status = podStatus(view, { isStopped: isStopped(view), isEnding: false, verdict: undefined });
   // The status says that the pod has ended: only cleaning up is left.
   if (isTerminal(status.phase)) return planTermination({ ...view, status }, undefined);
   const kills = planKills(view, running.kills);
@@ -32,7 +32,7 @@ export function planPod(view: PodView): Plan {
 }
 
 /** Nothing runs, and nothing holds an address. */
-const isOver = ({ observed, memory, isBusy }: PodView): boolean =>
+const isStopped = ({ observed, memory, isBusy }: PodView): boolean =>
   !isBusy &&
   !observed.containers.some(isAlive) &&
   observed.sandboxes.every(({ id, ready }) => !ready || memory.stoppedSandboxes.has(id));
@@ -58,13 +58,13 @@ function planTermination(view: PodView, verdict: Verdict | undefined): Plan {
   const { pod, observed, memory, isBusy, nowMs } = view;
   const isOrphan = view.isRemoved && !pod.metadata.deletionTimestamp && !view.isStatic;
   const kills = planKills(view, killAll(view, terminationGraceMs(pod, isOrphan)));
-  const over = isOver(view);
-  const status = podStatus(view, { isOver: over, verdict });
+  const stopped = isStopped(view);
+  const status = podStatus(view, { isStopped: stopped, isEnding: true, verdict });
   const base = { backingOff: [], kills: kills.actions, verdict };
   if (observed.containers.some(isAlive) || isBusy) {
     return { ...base, status, next: undefined, stage: 'terminating', wakeAtMs: kills.wakeAtMs };
   }
-  if (memory.isCleaned && over) return { ...finished(view, status, kills), verdict };
+  if (memory.isCleaned && stopped) return { ...finished(view, status, kills), verdict };
   const unstopped = observed.sandboxes.filter(({ id }) => !memory.stoppedSandboxes.has(id)).map(({ id }) => id);
   const mayTry = nowMs >= memory.cleanRetryAtMs;
   const next: LaneAction = unstopped.length > 0 ? { do: 'stopSandboxes', ids: unstopped } : { do: 'cleanUp' };

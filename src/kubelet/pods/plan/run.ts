@@ -52,7 +52,7 @@ export function planRun(view: PodView): RunPlan {
   }
   planStraySandboxes(view, plan);
   planEphemeral(view, plan);
-  const initialization = planInit(view, plan);
+  const initialization = isOver(view) ? 'over' : planInit(view, plan);
   planOngoingKills(view, plan);
   const keepsRunning = initialization === 'underWay' || (initialization === 'done' && planRegular(view, plan));
   if (!keepsRunning) {
@@ -124,6 +124,13 @@ function planStraySandboxes(view: PodView, plan: RunPlan): void {
   for (const container of living) plan.kill(container, `Stopping container ${container.name}`);
   if (living.length === 0) plan.next = { do: 'stopSandboxes', ids: [...ids] };
 }
+
+/** The regular containers have ended for good: sidecars are not started again. */
+const isOver = ({ pod, observed, memory }: PodView): boolean =>
+  pod.spec.containers.every((container) => {
+    const seen = newest(observed, container.name);
+    return seen?.state === 'exited' && !shouldStart(pod, container, seen) && !memory.kills.get(seen.id)?.restart;
+  });
 
 /** A kill that has begun is carried through, also when its cause is gone. */
 function planOngoingKills({ observed, memory }: PodView, plan: RunPlan): void {

@@ -12,16 +12,18 @@ import { limitMessages } from './limit.ts';
 export { isTerminal } from './phase.ts';
 
 export interface StatusOptions {
-  /** All containers have ended for good and the sandboxes are stopped. */
-  isOver: boolean;
+  /** Nothing of the pod runs, and its sandboxes are stopped. */
+  isStopped: boolean;
+  /** Nothing will be started again, whatever the restart policy says. */
+  isEnding: boolean;
   verdict: Verdict | undefined;
 }
 
 /**
  * The next status from the view, which holds the one before. A pod becomes Succeeded or Failed only when nothing of
- * it runs any more (`isOver`); until then it keeps its phase.
+ * it runs any more (`isStopped`); until then it keeps its phase.
  */
-export function podStatus(view: PodView, { isOver, verdict }: StatusOptions): PodStatus {
+export function podStatus(view: PodView, { isStopped, isEnding, verdict }: StatusOptions): PodStatus {
   const { pod, status: before, nowMs, node } = view;
   const { spec } = pod;
   const containerStatuses_ = withReadiness(
@@ -40,10 +42,10 @@ export function podStatus(view: PodView, { isOver, verdict }: StatusOptions): Po
   );
   const computed = phaseOf(pod, [...initStatuses, ...containerStatuses_], {
     isStatic: view.isStatic,
-    isOver,
+    isOver: isStopped && isEnding,
     wasInitialized: hasRegularContainer(view),
   });
-  const ending = settlePhase(view, computed, isOver, verdict);
+  const ending = settlePhase(view, computed, isStopped, verdict);
   const next: PodStatus = {
     ...kept(before),
     ...ending,
@@ -78,7 +80,7 @@ function kept(before: PodStatus): PodStatus {
 function settlePhase(
   { status: before, pod }: PodView,
   computed: NonNullable<PodStatus['phase']>,
-  isOver: boolean,
+  isStopped: boolean,
   verdict: Verdict | undefined,
 ): Pick<PodStatus, 'phase' | 'reason' | 'message'> {
   const reasons = (of: PodStatus): Pick<PodStatus, 'reason' | 'message'> => ({
@@ -88,7 +90,7 @@ function settlePhase(
   const shown = [before, pod.status ?? {}].find(({ phase }) => isTerminal(phase));
   if (shown?.phase) return { phase: shown.phase, ...reasons(shown) };
   const next = verdict ? { phase: verdict.phase, ...reasons(verdict) } : { phase: computed, ...samePhase() };
-  if (isTerminal(next.phase) && !isOver) return { phase: before.phase ?? 'Pending', ...reasons(before) };
+  if (isTerminal(next.phase) && !isStopped) return { phase: before.phase ?? 'Pending', ...reasons(before) };
   return next;
 
   function samePhase(): Pick<PodStatus, 'reason' | 'message'> {
