@@ -196,6 +196,7 @@ const nginxLayer = (): TarEntry[] =>
 
 const dnsLayer = (): TarEntry[] =>
   merged(
+    [bashAsShell],
     programs({ bash: 'usr/bin/bash', dig: 'usr/bin/dig', getent: 'usr/bin/getent', hostname: 'usr/bin/hostname' }),
     libraryEntries(nameServiceLibraries()),
   );
