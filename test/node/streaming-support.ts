@@ -82,6 +82,8 @@ export interface PodOptions {
   name?: string;
   tty?: boolean;
   stdin?: boolean;
+  /** Of the first container. */
+  port?: number;
   /** Container name → what its shell runs. */
   containers: Readonly<Record<string, string>>;
 }
@@ -152,8 +154,18 @@ export class StreamNode {
   }
 
   /** Runs containers of busybox's shell, and tells the API about them. */
-  async runPod({ name = `pod-${randomUUID().slice(0, 8)}`, containers, tty, stdin }: PodOptions): Promise<RunningPod> {
-    const uid = await this.#createPod(name, Object.keys(containers), { tty: tty ?? false, stdin: stdin ?? false });
+  async runPod({
+    name = `pod-${randomUUID().slice(0, 8)}`,
+    containers,
+    tty,
+    stdin,
+    port,
+  }: PodOptions): Promise<RunningPod> {
+    const uid = await this.#createPod(name, Object.keys(containers), {
+      tty: tty ?? false,
+      stdin: stdin ?? false,
+      ...(port && { ports: [{ containerPort: port }] }),
+    });
     const sandbox = {
       metadata: { name, namespace: 'default', uid, attempt: 0 },
       logDirectory: join(this.directory, 'pods', `default_${name}_${uid}`),
@@ -198,7 +210,7 @@ export class StreamNode {
     if (status !== 200) throw new Error(text);
   }
 
-  async #createPod(name: string, names: readonly string[], more: { tty: boolean; stdin: boolean }): Promise<string> {
+  async #createPod(name: string, names: readonly string[], more: object): Promise<string> {
     const { status, text, json } = await this.cluster.ask('POST', '/api/v1/namespaces/default/pods', {
       body: {
         apiVersion: 'v1',

@@ -93,7 +93,7 @@ export function webSocketSink(
 }
 
 /** Those who wait for the next wake. */
-class Waiting {
+export class Waiting {
   #wakes: (() => void)[] = [];
 
   next(): Promise<void> {

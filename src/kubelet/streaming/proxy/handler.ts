@@ -1,10 +1,11 @@
 /** …/pods/x/proxy, …/services/x/proxy and …/nodes/x/proxy: requests handed on to what a pod or a node serves. */
 import { type ClientRequest, type IncomingMessage, request as httpRequest } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 import type { Headers } from '../../../api/http/types.ts';
 import type { ConnectHandler, ConnectRequest } from '../../../api/index.ts';
 import type { Client } from '../../../client/types.ts';
 import type { Clock, Logger } from '../../../kernel/index.ts';
-import { httpSink } from '../sink.ts';
+import { httpSink, Waiting } from '../sink.ts';
 import type { OpenStream, StreamTable } from '../streams.ts';
 import { describe, dialOptions, type Proxied, unreachable } from './dial.ts';
 import { answerHeaders, requestHeaders, withDefaults } from './headers.ts';
@@ -104,23 +105,20 @@ function answerOf(outgoing: ClientRequest): Promise<IncomingMessage> {
 }
 
 async function sendBody(chunks: AsyncIterable<Uint8Array>, outgoing: ClientRequest, stream: OpenStream): Promise<void> {
+  const waiting = new Waiting();
+  outgoing.on('drain', () => waiting.wake());
+  outgoing.on('close', () => waiting.wake());
   try {
     for await (const chunk of chunks) {
       stream.touch();
-      if (!outgoing.write(chunk)) await drained(outgoing);
       if (outgoing.destroyed) return;
+      if (!outgoing.write(chunk)) await waiting.next();
     }
     outgoing.end();
   } catch {
     outgoing.destroy();
   }
 }
-
-const drained = (outgoing: ClientRequest): Promise<void> =>
-  new Promise((resolve) => {
-    outgoing.once('drain', resolve);
-    outgoing.once('close', resolve);
-  });
 
 async function sendAnswer(
   { request, response, headers }: ConnectRequest,
@@ -143,7 +141,7 @@ async function sendAnswer(
   }
   const length = Number(answer.headers['content-length'] ?? Number.NaN);
   if (!rewritten && length <= wholeLimitBytes) {
-    response.send(status, lines, Buffer.concat(await Array.fromAsync(answer as AsyncIterable<Buffer>)));
+    response.send(status, lines, await buffer(answer));
     return;
   }
   const sink = httpSink(response, lines, status);
