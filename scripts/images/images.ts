@@ -18,10 +18,11 @@ const path = 'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 const testImages = 'registry.k8s.io/e2e-test-images';
 
 /**
- * Debian's busybox ends with a segmentation fault when `wget` is given -T, and its shell does not pass on variables whose
- * names are no identifiers, as the suite's own busybox does.
+ * Debian's busybox ends with a segmentation fault when `wget` is given -T. As a shell it takes its own programs before
+ * those on the path, and does not pass on variables whose names are no identifiers. So bash is sh.
  */
-const brokenApplets = ['wget', 'sh'];
+const brokenApplets = ['wget', 'sh', 'bash'];
+const bashAsShell = link('usr/bin/sh', 'bash');
 
 // --- the image of the first steps ---------------------------------------------------------------------------------
 
@@ -121,9 +122,9 @@ export function conformanceImages(
 const busyboxLayer = (): TarEntry[] =>
   merged(
     skeleton(['daemon:x:1:1:daemon:/usr/sbin:/bin/false'], ['daemon:x:1:']),
-    busybox([...brokenApplets, 'bash']),
+    busybox(brokenApplets),
     programs({ wget: 'usr/bin/wget', bash: 'usr/bin/bash' }),
-    [link('usr/bin/sh', 'bash')],
+    [bashAsShell],
   );
 
 const agnhostConfig = (command: readonly string[]): Image['config'] => ({
@@ -141,7 +142,8 @@ const agnhostBase = (): TarEntry[] =>
       ['user-defined-in-image:x:1000:', 'group-defined-in-image:x:50000:user-defined-in-image'],
     ),
     [folder('home/user-defined-in-image', 0o755, 1000), folder('uploads')],
-    busybox(['wget', 'nc', 'ip', 'bash', 'ipcs']),
+    busybox([...brokenApplets, 'nc', 'ip', 'ipcs']),
+    [bashAsShell],
     programs({
       bash: 'usr/bin/bash',
       curl: 'usr/bin/curl',
@@ -196,7 +198,6 @@ const nginxLayer = (): TarEntry[] =>
 
 const dnsLayer = (): TarEntry[] =>
   merged(
-    [bashAsShell],
-    programs({ bash: 'usr/bin/bash', dig: 'usr/bin/dig', getent: 'usr/bin/getent', hostname: 'usr/bin/hostname' }),
+    programs({ dig: 'usr/bin/dig', getent: 'usr/bin/getent', hostname: 'usr/bin/hostname' }),
     libraryEntries(nameServiceLibraries()),
   );
