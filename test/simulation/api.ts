@@ -4,16 +4,23 @@ import type {
   DeleteOptions,
   ResourceRef,
   Watch,
+  WatchEvent,
   WatchHandler,
   WatchOptions,
   WriteOptions,
 } from '../../src/client/types.ts';
 import { apiError, formatTime } from '../../src/kernel/index.ts';
-import type { ContainerStatus, Pod, PodStatus } from '../../src/schema/generated/index.ts';
+import type { ContainerStatus, Node, Pod, PodStatus } from '../../src/schema/generated/index.ts';
 import type { KubeObject } from '../../src/schema/object.ts';
 import type { SimulatedTime } from './clock.ts';
 
 const podsOf = { group: '', resource: 'pods' };
+
+const node: Node = {
+  metadata: { name: 'node', uid: 'uid-node', labels: { zone: 'here' } },
+  spec: {},
+  status: { allocatable: { cpu: '2', memory: '4Gi', pods: '110' } },
+};
 
 export class SimulatedApi {
   readonly pods = new Map<string, Pod>();
@@ -23,6 +30,7 @@ export class SimulatedApi {
   outage: Error | undefined;
   readonly #time: SimulatedTime;
   readonly #watchers = new Set<WatchHandler<Pod>>();
+  readonly #log: { revision: number; event: WatchEvent<Pod> }[] = [];
   #revision = 0;
   #uids = 0;
 
@@ -69,13 +77,23 @@ export class SimulatedApi {
   #put(name: string, pod: Pod, type: 'ADDED' | 'MODIFIED'): Pod {
     const stored: Pod = { ...pod, metadata: { ...pod.metadata, resourceVersion: String(++this.#revision) } };
     this.pods.set(name, stored);
-    for (const watcher of this.#watchers) watcher.event({ type, object: stored });
+    this.#tell({ type, object: stored });
     return stored;
   }
 
   #drop(name: string, pod: Pod): void {
     this.pods.delete(name);
-    for (const watcher of this.#watchers) watcher.event({ type: 'DELETED', object: pod });
+    this.#revision++;
+    this.#tell({ type: 'DELETED', object: pod });
+  }
+
+  #tell(event: WatchEvent<Pod>): void {
+    this.#log.push({ revision: this.#revision, event });
+    for (const watcher of this.#watchers) watcher.event(event);
+  }
+
+  get revision(): number {
+    return this.#revision;
   }
 
   connect(): ApiConnection {
@@ -88,7 +106,8 @@ export class SimulatedApi {
     return pod;
   }
 
-  watch(handler: WatchHandler<Pod>): Watch {
+  watch(handler: WatchHandler<Pod>, fromRevision: number): Watch {
+    for (const { revision, event } of this.#log) if (revision > fromRevision) handler.event(event);
     this.#watchers.add(handler);
     return { stop: () => void this.#watchers.delete(handler) };
   }
@@ -106,7 +125,9 @@ export class SimulatedApi {
     if (this.outage) throw this.outage;
     const pod = this.get(name);
     if (preconditions?.uid !== pod.metadata.uid) throw apiError.conflict(podsOf, name, 'uid');
-    if (!pod.metadata.deletionTimestamp) this.violations.push(`${name} was deleted by the kubelet unasked`);
+    const isMirror = pod.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined;
+    if (!pod.metadata.deletionTimestamp && !isMirror)
+      this.violations.push(`${name} was deleted by the kubelet unasked`);
     this.#drop(name, pod);
   }
 
@@ -144,17 +165,20 @@ export class ApiConnection implements Client {
   }
 
   async get<T extends KubeObject>(ref: ResourceRef, name: string): Promise<T> {
+    if (ref.resource === 'nodes') return node as unknown as T;
     if (ref.resource !== 'pods') throw apiError.notFound(ref, name);
     return this.#alive(() => this.#api.get(name)) as Promise<unknown> as Promise<T>;
   }
 
   async list<T extends KubeObject>() {
-    const items = await this.#alive(() => [...this.#api.pods.values()]);
-    return { items: items as unknown as T[], resourceVersion: '1' };
+    return this.#alive(() => ({
+      items: [...this.#api.pods.values()] as unknown as T[],
+      resourceVersion: String(this.#api.revision),
+    }));
   }
 
-  watch<T extends KubeObject>(_ref: ResourceRef, _options: WatchOptions, handler: WatchHandler<T>): Watch {
-    const watch = this.#api.watch(handler as unknown as WatchHandler<Pod>);
+  watch<T extends KubeObject>(_ref: ResourceRef, options: WatchOptions, handler: WatchHandler<T>): Watch {
+    const watch = this.#api.watch(handler as unknown as WatchHandler<Pod>, Number(options.resourceVersion));
     this.#watches.push(watch);
     return watch;
   }
@@ -167,8 +191,8 @@ export class ApiConnection implements Client {
     return this.#alive(() => this.#api.deleteByKubelet(name, options));
   }
 
-  create<T extends KubeObject, R = T>(ref: ResourceRef, _object: T, _options?: WriteOptions): Promise<R> {
-    throw apiError.notFound(ref, '');
+  create<T extends KubeObject, R = T>(_ref: ResourceRef, object: T, _options?: WriteOptions): Promise<R> {
+    return this.#alive(() => this.#api.create(object as unknown as Pod)) as Promise<unknown> as Promise<R>;
   }
 
   patch<T extends KubeObject>(ref: ResourceRef): Promise<T> {

@@ -36,6 +36,8 @@ export class SimulatedNode {
   /** Images that cannot be had, and why. */
   readonly brokenImages = new Set<string>();
   readonly stubborn = new Set<string>();
+  /** By uid. */
+  readonly staticPods = new Map<string, Pod>();
   latencyMs = (): number => 0;
   #process: Process | undefined;
 
@@ -81,6 +83,10 @@ export class SimulatedNode {
 
   probed(uid: string): void {
     this.#process?.manager.probed(uid);
+  }
+
+  staticPodsChanged(): void {
+    this.#process?.manager.staticPodsChanged();
   }
 
   /** Lets everything run that need not wait for time. */
@@ -182,7 +188,7 @@ export class SimulatedNode {
           }),
         }),
       },
-      staticPods: { current: () => new Map<string, Pod>() },
+      staticPods: { current: () => this.staticPods },
     };
   }
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
+import type { Pod } from '../../src/schema/generated/index.ts';
 import { SimulatedNode } from './node.ts';
 import { play, story } from './script.ts';
 
@@ -322,4 +323,88 @@ test('of each container two instances are kept', async () => {
   await node.advance(400_000);
   const attempts = [...node.runtime.instances.values()].map(({ attempt }) => attempt);
   assert.deepEqual(attempts, [4, 5]);
+});
+
+test('a pod that does not fit the node is refused, with the reason, and stays so', async () => {
+  const node = await started();
+  await node.add('big', { containers: [{ name: 'main', ...app, resources: { requests: { cpu: '3' } } }] });
+  await node.add('elsewhere', { nodeSelector: { zone: 'there' } });
+  await node.settle();
+  const shown = (name: string) => {
+    const { phase, reason, message } = node.pod(name)?.status ?? {};
+    return { phase, reason, message };
+  };
+  assert.deepEqual(shown('big'), {
+    phase: 'Failed',
+    reason: 'OutOfcpu',
+    message: "Pod was rejected: Node didn't have enough resource: cpu, requested: 3000, used: 0, capacity: 2000",
+  });
+  assert.deepEqual(shown('elsewhere'), {
+    phase: 'Failed',
+    reason: 'NodeAffinity',
+    message: "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector",
+  });
+  assert.deepEqual(messages(node, 'OutOfcpu'), [
+    "Node didn't have enough resource: cpu, requested: 3000, used: 0, capacity: 2000",
+  ]);
+  assert.equal(node.runtime.sandboxes.size, 0);
+  const before = node.pod('big')?.status;
+  node.kill();
+  node.start();
+  await node.advance(60_000);
+  assert.deepEqual(node.pod('big')?.status, before);
+  node.api.delete('big', 30);
+  await node.advance(100);
+  assert.equal(node.pod('big'), undefined);
+});
+
+const staticPod = (uid: string): Pod => ({
+  metadata: {
+    name: 'dns-node',
+    namespace: 'default',
+    uid,
+    annotations: { 'kubernetes.io/config.hash': uid, 'kubernetes.io/config.source': 'file' },
+  },
+  spec: { nodeName: 'node', restartPolicy: 'Always', containers: [{ name: 'main', ...app }] },
+});
+
+test('a pod from a file runs, is shown by a mirror, and ends when the file is gone', async () => {
+  const node = new SimulatedNode();
+  node.staticPods.set('one', staticPod('one'));
+  node.start();
+  await node.advance(100);
+  assert.equal(node.running('dns-node').length, 1);
+  const mirror = node.pod('dns-node');
+  assert.equal(mirror?.metadata.annotations?.['kubernetes.io/config.mirror'], 'one');
+  assert.deepEqual(mirror?.metadata.ownerReferences, [
+    { apiVersion: 'v1', kind: 'Node', name: 'node', uid: 'uid-node', controller: true },
+  ]);
+  assert.equal(mirror?.status?.phase, 'Running');
+  node.api.delete('dns-node', 0);
+  await node.advance(100);
+  assert.notEqual(node.pod('dns-node')?.metadata.uid, mirror?.metadata.uid, 'made again');
+  assert.equal(node.pod('dns-node')?.status?.phase, 'Running');
+  assert.equal(node.running('dns-node').length, 1);
+  node.staticPods.clear();
+  node.staticPodsChanged();
+  await node.advance(5_000);
+  assert.equal(node.pod('dns-node'), undefined);
+  noneLeft(node);
+});
+
+test('a file that changes ends the old pod before the new one starts', async () => {
+  const node = new SimulatedNode();
+  node.staticPods.set('one', staticPod('one'));
+  node.start();
+  await node.advance(100);
+  node.stubborn.add('main');
+  node.staticPods.clear();
+  node.staticPods.set('two', staticPod('two'));
+  node.staticPodsChanged();
+  await node.advance(1_000);
+  assert.equal(node.running('dns-node').length, 1);
+  await node.advance(60_000);
+  assert.equal(node.running('dns-node').length, 1);
+  assert.equal(node.pod('dns-node')?.metadata.annotations?.['kubernetes.io/config.mirror'], 'two');
+  assert.equal(node.pod('dns-node')?.status?.phase, 'Running');
 });

@@ -107,11 +107,17 @@ class Manager implements PodManager {
 
   staticPodsChanged(): void {
     const wanted = this.#options.staticPods.current();
-    for (const [uid, pod] of wanted) if (!this.#workers.has(uid)) void this.#add(pod, true);
+    const ending = new Set<string>();
     for (const worker of this.#workers.values()) {
-      if (worker.isStatic && !wanted.has(worker.uid)) worker.remove();
+      if (!worker.isStatic || wanted.has(worker.uid)) continue;
+      worker.remove();
+      ending.add(fullName(worker.pod));
     }
-    for (const pod of wanted.values()) this.#mirrors.reconcile(fullName(pod));
+    for (const [uid, pod] of wanted) {
+      // Of a name there is one at a time: the next begins when the last has ended.
+      if (!this.#workers.has(uid) && !ending.has(fullName(pod))) void this.#add(pod, true);
+      this.#mirrors.reconcile(fullName(pod));
+    }
   }
 
   pods(): { pod: Pod; status: PodStatus }[] {
