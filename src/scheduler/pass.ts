@@ -9,7 +9,7 @@ import type { NodeInfo } from './node-info.ts';
 import type { NodeTable } from './node-table.ts';
 import type { PluginName, Rejection } from './plugins.ts';
 import type { PodInfo } from './pod-info.ts';
-import { spreadScores } from './topology-spread.ts';
+import { spreadScores, spreadWishes } from './topology-spread.ts';
 
 /** All that a decision depends on besides the pod. */
 export interface Snapshot extends Surroundings {
@@ -152,11 +152,12 @@ function fillAffinity({ nodePreferences }: PodInfo, table: NodeTable, found: num
 function fillExtra(pod: PodInfo, snapshot: Snapshot, found: number): boolean {
   const { table, labelsOf } = snapshot;
   const { extra, feasible } = table.columns;
-  const nodes = Array.from(feasible.subarray(0, found), (slot) => table.at(slot));
-  const spread = spreadScores(pod, nodes, table, snapshot.similar(pod));
-  const wish = affinityWishes(pod, table, labelsOf);
   const images = pod.images.filter((image) => table.nodesWithImage(image));
-  if (!spread && !wish && images.length === 0) return false;
+  const wish = affinityWishes(pod, table, labelsOf);
+  const constraints = spreadWishes(pod, snapshot.similar(pod));
+  if (constraints.length === 0 && !wish && images.length === 0) return false;
+  const nodes = Array.from(feasible.subarray(0, found), (slot) => table.at(slot));
+  const spread = constraints.length > 0 ? spreadScores(pod, constraints, nodes, table) : undefined;
   const wishes = wish && Float64Array.from(nodes, wish);
   if (wishes) normalizeWishes(wishes);
   for (const [i, node] of nodes.entries()) {

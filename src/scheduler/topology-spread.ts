@@ -75,8 +75,9 @@ function countOn(node: NodeInfo, constraint: Constraint, pod: PodInfo): number {
 export class SpreadState {
   readonly #pod: PodInfo;
   readonly #constraints: readonly Constraint[];
-  /** By constraint: matching pods by topology value. */
+  /** By constraint: matching pods by topology value, and the least of them while that is known. */
   readonly #counts: readonly Map<string, number>[];
+  readonly #least: (number | undefined)[] = [];
 
   /** `undefined` when the pod has none. */
   static of(pod: PodInfo, table: NodeTable): SpreadState | undefined {
@@ -100,6 +101,14 @@ export class SpreadState {
     const value = facts.labels[this.#constraints[i]!.topologyKey]!;
     const counts = this.#counts[i]!;
     counts.set(value, (counts.get(value) ?? 0) + amount);
+    this.#least[i] = undefined;
+  }
+
+  #leastOf(i: number): number {
+    const counts = this.#counts[i]!;
+    if (counts.size < this.#constraints[i]!.minDomains) return 0;
+    this.#least[i] ??= counts.values().reduce((least, count) => Math.min(least, count), maxInt32);
+    return this.#least[i];
   }
 
   /** Takes a pod on a node into account, or (-1) no longer. */
@@ -113,13 +122,12 @@ export class SpreadState {
   }
 
   check({ facts }: NodeInfo): Rejection | undefined {
-    for (const [i, { topologyKey, maxSkew, minDomains, selector }] of this.#constraints.entries()) {
+    for (const [i, { topologyKey, maxSkew, selector }] of this.#constraints.entries()) {
       const value = facts.labels[topologyKey];
       if (value === undefined) return reject('PodTopologySpread', reasons.spreadLabel);
-      const counts = this.#counts[i]!;
-      const least = counts.size < minDomains ? 0 : Math.min(maxInt32, ...counts.values());
+      const count = this.#counts[i]!.get(value) ?? 0;
       const itself = matchesLabels(selector, this.#pod.labels) ? 1 : 0;
-      if ((counts.get(value) ?? 0) + itself - least > maxSkew) return reject('PodTopologySpread', reasons.spread, true);
+      if (count + itself - this.#leastOf(i) > maxSkew) return reject('PodTopologySpread', reasons.spread, true);
     }
     return undefined;
   }
@@ -128,19 +136,20 @@ export class SpreadState {
 /** Where no node takes part, nothing is far from the least. */
 const maxInt32 = 2 ** 31 - 1;
 
-/**
- * Scores by constraints that are wishes only, 0 to 100, of each of `candidates`; `undefined` when there are none.
- * `similar` selects the pod's like when it says nothing itself.
- */
+/** Constraints that are wishes only. `similar` selects the pod's like, in case it says nothing itself. */
+export function spreadWishes(pod: PodInfo, similar: LabelRequirements): Constraint[] {
+  if (pod.spread.length > 0) return constraintsOf(pod, 'ScheduleAnyway');
+  return similar?.length ? defaults(similar) : [];
+}
+
+/** Scores of each of `candidates`, 0 to 100. */
 export function spreadScores(
   pod: PodInfo,
+  constraints: readonly Constraint[],
   candidates: readonly NodeInfo[],
   table: NodeTable,
-  similar: LabelRequirements,
-): Float64Array | undefined {
+): Float64Array {
   const own = pod.spread.length > 0;
-  const constraints = own ? constraintsOf(pod, 'ScheduleAnyway') : similar?.length ? defaults(similar) : [];
-  if (constraints.length === 0) return undefined;
   // Nodes without a zone still spread by host, where the pod does not ask for zones itself.
   const isIgnored = (node: NodeInfo): boolean => own && !hasAllKeys(constraints, node);
   const scored = candidates.filter((node) => !isIgnored(node));
