@@ -34,7 +34,7 @@ import { TokenManager } from './tokens.ts';
 export type VolumesEnv = Pick<KubeletEnv, 'client' | 'clock' | 'log' | 'nodeName' | 'paths'>;
 
 export interface VolumesOptions {
-  /** A ConfigMap or Secret in one of the pod's volumes has changed: `prepare` brings it up to date. */
+  /** A ConfigMap or Secret of the pod's volumes has changed, or a token is to be renewed: `prepare` brings them up to date. */
   onChange?(podUid: string): void;
   mounter?: Mounter;
 }
@@ -69,7 +69,7 @@ export class Volumes implements VolumeManager {
     this.#env = env;
     this.#mounter = mounter;
     this.#references = new References({ client, clock, log, onChange });
-    this.#tokens = new TokenManager(client, clock, log);
+    this.#tokens = new TokenManager({ client, clock, log, onDue: onChange });
     this.#sources = { references: this.#references, tokens: this.#tokens, allocatable: () => this.#allocatable() };
   }
 
@@ -129,6 +129,7 @@ export class Volumes implements VolumeManager {
   /** Ends the watches. What is mounted stays: pods outlive this process. */
   stop(): void {
     this.#references.stop();
+    this.#tokens.stop();
   }
 
   async #setUp(pod: Pod, volume: Volume): Promise<MountedVolume> {

@@ -9,7 +9,9 @@ const pod = podOf({ serviceAccountName: 'default' });
 
 function fixture() {
   const api = new FakeApi();
-  return { api, tokens: new TokenManager(api.client, api.clock, silentLogger) };
+  const due: string[] = [];
+  const { client, clock } = api;
+  return { api, due, tokens: new TokenManager({ client, clock, log: silentLogger, onDue: (uid) => due.push(uid) }) };
 }
 
 test('a token is kept until 80 % of its life have passed', async () => {
@@ -71,4 +73,26 @@ test('a pod that is gone leaves no token behind', async () => {
   tokens.forget('uid-1');
   await tokens.tokenFor(pod, { path: 'token' });
   assert.equal(api.tokensIssued, 2);
+});
+
+test('when a token is to be renewed somebody is told, again every minute while it fails, and not for pods that are gone', async () => {
+  const { api, tokens, due } = fixture();
+  const wanted = { path: 'token', expirationSeconds: 3600 };
+  await tokens.tokenFor(pod, wanted);
+  await tokens.tokenFor(pod, { path: 'long', expirationSeconds: 7200 });
+  await tokens.tokenFor(podOf({}, { uid: 'gone' }), wanted);
+  tokens.forget('gone');
+  api.clock.advance(0.8 * hour - 10_001);
+  assert.deepEqual(due, []);
+  api.clock.advance(10_001);
+  assert.deepEqual(due, ['uid-1']);
+  api.refuseToken = () => {
+    throw apiError.serviceUnavailable('down');
+  };
+  await tokens.tokenFor(pod, wanted);
+  api.clock.advance(60_000);
+  assert.equal(due.length, 2);
+  tokens.stop();
+  api.clock.advance(24 * hour);
+  assert.equal(due.length, 2);
 });

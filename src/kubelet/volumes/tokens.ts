@@ -1,6 +1,6 @@
 import { serviceAccounts } from '../../client/index.ts';
 import type { Client } from '../../client/types.ts';
-import type { Clock, Logger } from '../../kernel/index.ts';
+import type { Clock, Logger, Timer } from '../../kernel/index.ts';
 import type { Pod, ServiceAccountTokenProjection, TokenRequest } from '../../schema/generated/index.ts';
 import { messageOf } from './errors.ts';
 
@@ -15,48 +15,75 @@ const defaultSeconds = 3600;
 const maxAgeMs = 24 * 3_600_000;
 /** Spreads what was issued together. */
 const jitterMs = 10_000;
+/** A renewal that failed is tried again after this long. */
+const retryMs = 60_000;
+
+export interface TokensOptions {
+  client: Client;
+  clock: Clock;
+  log: Logger;
+  /** A token of the pod is to be renewed: ask for it. */
+  onDue(podUid: string): void;
+}
+
+interface PodTokens {
+  /** By what was asked for. */
+  issued: Map<string, Issued>;
+  due: Timer | undefined;
+}
 
 /**
  * Service account tokens bound to pods, kept in memory and renewed when 80 % of their life or a day has passed. A renewal
  * that fails is no harm while the present token holds. Upstream: pkg/kubelet/token.
  */
 export class TokenManager {
-  readonly #client: Client;
-  readonly #clock: Clock;
-  readonly #log: Logger;
-  /** By pod, then by what was asked for. */
-  readonly #issued = new Map<string, Map<string, Issued>>();
+  readonly #options: TokensOptions;
+  readonly #ofPods = new Map<string, PodTokens>();
 
-  constructor(client: Client, clock: Clock, log: Logger) {
-    this.#client = client;
-    this.#clock = clock;
-    this.#log = log;
+  constructor(options: TokensOptions) {
+    this.#options = options;
   }
 
   async tokenFor(pod: Pod, { audience, expirationSeconds }: ServiceAccountTokenProjection): Promise<string> {
+    const { clock, log } = this.#options;
     const uid = pod.metadata.uid ?? '';
     const wanted = { audience: audience ?? '', seconds: expirationSeconds ?? defaultSeconds };
     const key = `${wanted.seconds}/${wanted.audience}`;
-    const ofPod = this.#issued.get(uid) ?? new Map<string, Issued>();
-    this.#issued.set(uid, ofPod);
-    const present = ofPod.get(key);
-    if (present && this.#clock.nowMs() < present.refreshMs) return present.token;
+    const ofPod = this.#ofPods.get(uid) ?? { issued: new Map<string, Issued>(), due: undefined };
+    this.#ofPods.set(uid, ofPod);
+    const present = ofPod.issued.get(key);
+    if (present && clock.nowMs() < present.refreshMs) return present.token;
     try {
       const issued = await this.#request(pod, wanted);
-      ofPod.set(key, issued);
+      ofPod.issued.set(key, issued);
       return issued.token;
     } catch (error) {
       if (!present) throw new Error(`failed to fetch token: ${messageOf(error)}`, { cause: error });
-      if (this.#clock.nowMs() > present.expiresMs) {
+      if (clock.nowMs() > present.expiresMs) {
         throw new Error(`token ${key} expired and refresh failed: ${messageOf(error)}`, { cause: error });
       }
-      this.#log.warn('token not renewed', { pod: uid, error: messageOf(error) });
+      log.warn('token not renewed', { pod: uid, error: messageOf(error) });
       return present.token;
+    } finally {
+      this.#schedule(uid, ofPod);
     }
   }
 
   forget(podUid: string): void {
-    this.#issued.delete(podUid);
+    this.#ofPods.get(podUid)?.due?.cancel();
+    this.#ofPods.delete(podUid);
+  }
+
+  stop(): void {
+    for (const uid of [...this.#ofPods.keys()]) this.forget(uid);
+  }
+
+  #schedule(uid: string, ofPod: PodTokens): void {
+    const { clock, onDue } = this.#options;
+    ofPod.due?.cancel();
+    const next = Math.min(...[...ofPod.issued.values()].map(({ refreshMs }) => refreshMs));
+    if (!Number.isFinite(next) || this.#ofPods.get(uid) !== ofPod) return;
+    ofPod.due = clock.after(Math.max(next - clock.nowMs(), retryMs), () => onDue(uid));
   }
 
   async #request({ metadata, spec }: Pod, wanted: { audience: string; seconds: number }): Promise<Issued> {
@@ -71,7 +98,11 @@ export class TokenManager {
     };
     const account = spec.serviceAccountName || 'default';
     const options = { namespace, name: account, subresource: 'token' };
-    const { status, spec: granted } = await this.#client.create<TokenRequest>(serviceAccounts, request, options);
+    const { status, spec: granted } = await this.#options.client.create<TokenRequest>(
+      serviceAccounts,
+      request,
+      options,
+    );
     if (!status?.token) throw new Error('the answer holds no token');
     return this.#issue(
       status.token,
