@@ -13,6 +13,7 @@ export interface WriterEnv {
   log: Logger;
 }
 
+const raceRetryMs = 10;
 const firstRetryMs = 200;
 const maxRetryMs = 10_000;
 
@@ -66,8 +67,12 @@ export class StatusWriter {
         if (isReason(error, 'NotFound')) break;
         this.#wish ??= wish;
         const { name, namespace } = this.#object.metadata;
-        this.#env.log.warn('pod status not written', { pod: `${namespace}/${name}`, error: String(error) });
-        await this.#env.clock.sleep(retryMs);
+        const isRace = isReason(error, 'Conflict');
+        if (!isRace)
+          this.#env.log.warn('pod status not written', { pod: `${namespace}/${name}`, error: String(error) });
+        // Also after a conflict: the other write may not be readable before it is durable.
+        await this.#env.clock.sleep(isRace ? raceRetryMs : retryMs);
+        if (isRace) continue;
         retryMs = Math.min(2 * retryMs, maxRetryMs);
       }
     }
@@ -85,23 +90,14 @@ export class StatusWriter {
   async #update(status: PodStatus, object: Pod): Promise<Pod | undefined> {
     if (this.#isShown(status, object)) return object;
     const { name = '', namespace = '', uid } = object.metadata;
-    for (;;) {
-      const current = await this.#env.client.get<Pod>(pods, name, namespace);
-      if (current.metadata.uid !== uid) return undefined;
-      const merged = mergeStatus(current.status ?? {}, status);
-      if (sameJson(merged, current.status)) return current;
-      try {
-        const updated = await this.#env.client.update<Pod>(
-          pods,
-          { ...current, status: merged },
-          { subresource: 'status' },
-        );
-        this.#written = { wanted: status, shown: updated.status ?? {} };
-        return updated;
-      } catch (error) {
-        if (!isReason(error, 'Conflict')) throw error;
-      }
-    }
+    const current = await this.#env.client.get<Pod>(pods, name, namespace);
+    if (current.metadata.uid !== uid) return undefined;
+    const merged = mergeStatus(current.status ?? {}, status);
+    if (sameJson(merged, current.status)) return current;
+    const next = { ...current, status: merged };
+    const updated = await this.#env.client.update<Pod>(pods, next, { subresource: 'status' });
+    this.#written = { wanted: status, shown: updated.status ?? {} };
+    return updated;
   }
 
   #isShown(status: PodStatus, object: Pod): boolean {

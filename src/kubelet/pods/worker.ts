@@ -43,7 +43,8 @@ export interface WorkerPod {
 /** As the kubelet's backOffPeriod: how soon a failed start is tried again. */
 const startRetryMs = 10_000;
 const sandboxRetryMs = 5_000;
-const mountRetryMs = 2_000;
+const firstMountRetryMs = 1_000;
+const maxMountRetryMs = 120_000;
 const awayRetryMs = 1_000;
 const cleanRetryMs = 2_000;
 const killRetryMs = 1_000;
@@ -70,6 +71,7 @@ export class PodWorker {
   #lane: { action: LaneAction; abort: AbortController } | undefined;
   /** How many actions and stops have come to their end. */
   #finished = 0;
+  #failedMounts = 0;
   #reservedTwice = false;
 
   constructor(env: WorkerEnv, of: WorkerPod, shown: Pod | undefined) {
@@ -140,6 +142,8 @@ export class PodWorker {
 
   /** What refers to ConfigMaps and Secrets has changed: volumes follow. */
   async refreshVolumes(): Promise<void> {
+    this.#memory.retryNow();
+    this.wake();
     if (this.#of.isRemoved || this.#memory.isCleaned || !this.#observed || !currentSandbox(this.#view(this.#observed)))
       return;
     await this.#env.executor.mountVolumes(this.pod).catch(() => {});
@@ -296,6 +300,7 @@ export class PodWorker {
         }
         await executor.createSandbox(this.pod, action.attempt, signal);
         this.#memory.sandboxAttemptFloor = 0;
+        this.#failedMounts = 0;
         return;
       case 'startContainer':
         return this.#start(action, view, signal);
@@ -347,8 +352,7 @@ export class PodWorker {
   #failedStart({ container, backOff }: StartContainer, error: unknown, nowMs: number): void {
     const { name } = container;
     const { reason, message } = error instanceof PodStartError ? error : { reason: '', message: '' };
-    const waitMs = reason === '' ? mountRetryMs : startRetryMs;
-    this.#memory.failures.set(name, { reason, message, retryAtMs: nowMs + waitMs });
+    this.#memory.failures.set(name, { reason, message, retryAtMs: nowMs + startRetryMs });
     if (reason === 'RunContainerError' || error instanceof PostStartError) {
       this.#memory.backOffs.set(name, { ...backOff, startedAtMs: nowMs });
     }
@@ -360,6 +364,8 @@ export class PodWorker {
 
   #failedSandbox(attempt: number, error: unknown, nowMs: number): void {
     const isMount = error instanceof PodStartError && error.reason === '';
+    this.#failedMounts = isMount ? this.#failedMounts + 1 : 0;
+    const mountRetryMs = Math.min(firstMountRetryMs * 2 ** (this.#failedMounts - 1), maxMountRetryMs);
     const waitMs = isAway(error) ? awayRetryMs : isMount ? mountRetryMs : sandboxRetryMs;
     this.#memory.sandboxRetryAtMs = nowMs + waitMs;
     if (!/is reserved for/.test(errorText(error))) return;
