@@ -10,8 +10,7 @@ import { cleanupNetwork } from '../network/index.ts';
 import { CommandError } from './command.ts';
 import { readSettings, type Settings } from './options.ts';
 
-/** For the usage text. */
-export const cleanupUsage = 'cleanup [--all [--keep-images] | --cert | --ovn]';
+const cleanupUsage = 'cleanup [--all [--keep-images] | --cert | --ovn]';
 
 type Mode = 'all' | 'cert' | 'node';
 

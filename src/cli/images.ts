@@ -8,8 +8,7 @@ import type { CriClient, Image } from '../kubelet/cri/types.ts';
 import { CommandError } from './command.ts';
 import { readSettings } from './options.ts';
 
-/** For the usage text. */
-export const imagesUsage = 'images import FILE…|list';
+const imagesUsage = 'images import FILE…|list';
 
 /** `nanoshift images import FILE…|list`: what the node's container runtime has, and more for it. */
 export async function images(argv: readonly string[]): Promise<number> {

@@ -11,6 +11,10 @@ export async function main(argv: readonly string[]): Promise<number> {
         return (await import('./version.ts')).version(rest);
       case 'show-config':
         return (await import('./show-config.ts')).showConfig(rest);
+      case 'images':
+        return await (await import('./images.ts')).images(rest);
+      case 'cleanup':
+        return await (await import('./cleanup.ts')).cleanup(rest);
       case 'help':
       case '--help':
       case '-h':

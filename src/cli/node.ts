@@ -28,8 +28,7 @@ export interface NodeOptions {
   settings: Settings;
   derived: Derived;
   lifecycle: Lifecycle;
-  /** Opened ahead: it takes longest. */
-  runtime: Promise<Runtime>;
+  runtime: Runtime;
   server: ApiServer;
   /** Where streams into pods are answered once the kubelet is there. */
   connects: Map<string, ConnectHandler>;
@@ -56,17 +55,12 @@ export function beginRuntime({ config, dataDir }: Settings, clock: Clock, log: L
 
 /** Starts network and kubelet. Pods outlive their stop. */
 export async function startNodeParts(options: NodeOptions): Promise<void> {
-  const { lifecycle, log } = options;
+  const { lifecycle, runtime, log } = options;
   const paths = dataPaths(options.settings.dataDir);
-  const runtime = await lifecycle.start(
-    'runtime',
-    () => options.runtime,
-    (opened) => opened.stop(),
-  );
   const images = importImages(runtime, paths, log.child('images'));
   await lifecycle.start(
     'network',
-    () => openNetwork(options, runtime, paths),
+    () => openNetwork(options, paths),
     (network) => network.stop(),
   );
   await lifecycle.start(
@@ -77,7 +71,7 @@ export async function startNodeParts(options: NodeOptions): Promise<void> {
   await images;
   await lifecycle.start(
     'kubelet',
-    () => openKubelet(options, runtime, paths),
+    () => openKubelet(options, paths),
     (kubelet) => kubelet.stop(),
   );
 }
@@ -97,7 +91,7 @@ const nodeUser = (nodeName: string): UserInfo => ({
   groups: ['system:nodes', 'system:authenticated'],
 });
 
-function openNetwork({ settings, derived, server, clock, log }: NodeOptions, runtime: Runtime, paths: DataPaths) {
+function openNetwork({ settings, derived, runtime, server, clock, log }: NodeOptions, paths: DataPaths) {
   const { config, profile } = settings;
   const { nodeName, nodeIP, podNetwork, dnsIP, advertiseAddress } = derived;
   return startNetwork({
@@ -129,12 +123,8 @@ function openDnsService({ derived, server, clock, log }: NodeOptions): () => voi
   return () => controller.abort();
 }
 
-async function openKubelet(
-  options: NodeOptions,
-  runtime: Runtime,
-  paths: DataPaths,
-): Promise<{ stop(): Promise<void> }> {
-  const { settings, derived, server, connects, clock, log } = options;
+async function openKubelet(options: NodeOptions, paths: DataPaths): Promise<{ stop(): Promise<void> }> {
+  const { settings, derived, runtime, server, connects, clock, log } = options;
   const { config, profile } = settings;
   const { nodeName, nodeIP, dnsIP, podNetwork } = derived;
   const client = server.client(nodeUser(nodeName));

@@ -34,6 +34,7 @@ import { createAuthentication } from './authentication.ts';
 import { metricsPath } from './metrics.ts';
 import { inTurn } from './in-turn.ts';
 import { beginRuntime, startNodeParts } from './node.ts';
+import type { Runtime } from '../kubelet/index.ts';
 import { type OpenedStore, openConfiguredBackend, openConfiguredStore } from './open-store.ts';
 import type { Settings } from './options.ts';
 
@@ -75,10 +76,7 @@ async function startAll(
   await mkdir(dirname(paths.database), { recursive: true, mode: 0o700 });
 
   const kinds = storedKinds(definitions);
-  const isNode = config.runtime.mode !== 'none';
-  const runtime = isNode ? beginRuntime(settings, clock, log) : undefined;
-  // Whoever waits for it hears of a failure; until then it must not be taken for one that nobody minds.
-  runtime?.catch(() => {});
+  const runtime = config.runtime.mode === 'none' ? undefined : await openAhead(settings, lifecycle, log);
   const backend = await openConfiguredBackend({ config, paths, budget, clock });
   const [pki, opened] = await bothSettled(
     prepareCertificates(config, paths, derived),
@@ -129,8 +127,26 @@ async function startAll(
     (scheduler) => scheduler.stop(),
   );
   readiness.bootstrapped = true;
-  if (runtime)
-    await startNodeParts({ settings, derived, lifecycle, runtime, server: api.server, connects, clock, log });
+  if (!runtime) return;
+  await startNodeParts({
+    ...{ settings, derived, lifecycle, connects, clock, log },
+    runtime: await runtime.opened,
+    server: api.server,
+  });
+}
+
+/**
+ * The container runtime takes longest, so it is opened while everything else starts. It is let go of last, and also when
+ * the start fails before anyone has waited for it.
+ */
+function openAhead(settings: Settings, lifecycle: Lifecycle, log: Logger): Promise<{ opened: Promise<Runtime> }> {
+  const opened = beginRuntime(settings, clock, log);
+  opened.catch(() => {});
+  return lifecycle.start(
+    'runtime',
+    () => ({ opened }),
+    () => opened.then((runtime) => runtime.stop()).catch(() => {}),
+  );
 }
 
 /** As Promise.all, but a failure is told when the other one is no longer under way. */
