@@ -107,7 +107,7 @@ async function removeNode({ settings, keepImages }: Wish, paths: DataPaths): Pro
   const { config } = settings;
   if (config.runtime.mode !== 'none') await removeForeignPods(settings, paths);
   const removed = await cleanupRuntime({ paths, clock: systemClock, log: progress, keepImages });
-  console.log(`removed ${removed.sandboxes} pods with ${removed.containers} containers, and containerd of nanoshift`);
+  console.log(`removed ${removed.sandboxes} pods, and the containerd of nanoshift`);
   const { dnsIP, advertiseAddress } = derive(config);
   await cleanupNetwork({
     config: {
