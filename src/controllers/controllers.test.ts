@@ -262,7 +262,8 @@ test('a ServiceCIDR is protected and ready, and goes when no Service has an addr
   })) as [ResourceRef, ResourceRef];
   const more: ServiceCIDR = { metadata: { name: 'more' }, spec: { cidrs: ['10.50.0.0/24'] } };
   await admin.create(cidrs, more);
-  await admin.create(addresses, named('10.50.0.9'));
+  const labels = { 'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io' };
+  await admin.create(addresses, named('10.50.0.9', { labels }));
   await cluster.settle();
   const found = () => cluster.peek<ServiceCIDR>('servicecidrs', 'more');
   assert.deepEqual(found()?.metadata.finalizers, ['networking.k8s.io/service-cidr-finalizer']);

@@ -2,7 +2,7 @@
 import type { UserInfo } from '../resources/define.ts';
 import { clusterRoleAggregationController } from './cluster-role-aggregation.ts';
 import { deploymentController } from './deployment/index.ts';
-import { endpointsControllers } from './endpoints/index.ts';
+import { endpointSliceMirroringController, endpointsControllers } from './endpoints/index.ts';
 import { eventExpiry } from './event-expiry.ts';
 import { type GarbageCollectorOptions, garbageCollector } from './garbage-collector/index.ts';
 import { type KubernetesServiceOptions, kubernetesServiceController } from './kubernetes-service.ts';
@@ -50,6 +50,7 @@ export function startControllers(options: ControllersOptions): { stop(): Promise
     replicationController(env('replication')),
     deploymentController(env('deployment')),
     ...endpointsControllers(env('endpoints')),
+    endpointSliceMirroringController(env('endpointslice-mirroring')),
     nodeLifecycleController(env('node-lifecycle')),
     taintEvictionController(env('taint-eviction')),
     podGcController(env('pod-gc')),

@@ -2,6 +2,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Client, DeleteOptions, ListOptions, ResourceRef, WatchHandler, WriteOptions } from '../client/types.ts';
 import { apiError, formatTime, ManualClock, type Qualified } from '../kernel/index.ts';
+import { matchesLabels, parseLabelSelector } from '../schema/index.ts';
 import type { KubeObject, ObjectMeta } from '../schema/object.ts';
 
 export interface RecordedWrite {
@@ -158,9 +159,10 @@ export class FakeCluster {
 const keyOf = ({ group, resource }: ResourceRef, namespace: string, name: string): string =>
   `${group}/${resource}|${namespace}|${name}`;
 
-function isSelected(metadata: ObjectMeta, { namespace, fieldSelector }: ListOptions): boolean {
+function isSelected(metadata: ObjectMeta, { namespace, fieldSelector, labelSelector = '' }: ListOptions): boolean {
   const name = fieldSelector?.replace('metadata.name=', '');
-  return (namespace === undefined || metadata.namespace === namespace) && (!name || metadata.name === name);
+  const isThere = (namespace === undefined || metadata.namespace === namespace) && (!name || metadata.name === name);
+  return isThere && matchesLabels(parseLabelSelector(labelSelector), metadata.labels);
 }
 
 class FakeClient implements Client {

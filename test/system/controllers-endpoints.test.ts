@@ -140,3 +140,40 @@ test('a change of a pod that no endpoint shows writes and asks nothing', async (
   await cluster.settle();
   assert.deepEqual(await revisions(), before);
 });
+
+test('Endpoints made by hand are mirrored, changed and taken back', async () => {
+  await makeService('hand', 'ext', {});
+  const make = (ips: string[]): Endpoints => ({
+    metadata: { name: 'ext', namespace: 'hand', labels: { team: 'a' }, annotations: { note: 'x' } },
+    subsets: [{ addresses: ips.map((ip) => ({ ip })), ports: [{ port: 80 }] }],
+  });
+  await cluster.admin.create(core('endpoints'), make(['192.0.2.1', '2001:db8::1']), { namespace: 'hand' });
+  await cluster.settle();
+  const slices = await slicesOf('hand', 'ext');
+  assert.deepEqual(slices.map(({ addressType }) => addressType).sort(), ['IPv4', 'IPv6']);
+  const [slice] = slices.filter(({ addressType }) => addressType === 'IPv4');
+  assert.deepEqual(slice?.metadata.labels, {
+    team: 'a',
+    'kubernetes.io/service-name': 'ext',
+    'endpointslice.kubernetes.io/managed-by': 'endpointslicemirroring-controller.k8s.io',
+  });
+  assert.deepEqual([slice?.metadata.annotations, slice?.ports?.[0]?.port], [{ note: 'x' }, 80]);
+  await cluster.admin.update(core('endpoints'), make(['192.0.2.2']));
+  await cluster.settle();
+  assert.deepEqual(await inSlices('hand', 'ext'), ['192.0.2.2']);
+  assert.equal((await slicesOf('hand', 'ext'))[0]?.metadata.name, slice?.metadata.name);
+  await cluster.admin.delete(core('endpoints'), 'ext', { namespace: 'hand' });
+  await cluster.settle();
+  assert.deepEqual(await inSlices('hand', 'ext'), []);
+});
+
+test('the Service of the API server is not mirrored, nor is what asks not to be', async () => {
+  await makeService('skip', 'ext', {});
+  const labels = { 'endpointslice.kubernetes.io/skip-mirror': 'true' };
+  const subsets = [{ addresses: [{ ip: '192.0.2.1' }], ports: [{ port: 80 }] }];
+  const object: Endpoints = { metadata: { name: 'ext', namespace: 'skip', labels }, subsets };
+  await cluster.admin.create(core('endpoints'), object, { namespace: 'skip' });
+  await cluster.settle();
+  assert.deepEqual(await inSlices('skip', 'ext'), []);
+  assert.equal((await slicesOf('default', 'kubernetes')).length, 1);
+});

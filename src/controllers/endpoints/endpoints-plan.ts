@@ -138,7 +138,7 @@ function subsetOf({ ports, offers }: { ports: Port[]; offers: readonly Offer[] }
 }
 
 /** What another controller has written, in the order that is used here. */
-function canonical(subsets: readonly EndpointSubset[]): EndpointSubset[] {
+export function canonical(subsets: readonly EndpointSubset[]): EndpointSubset[] {
   const plain = ({ targetRef, ...address }: EndpointAddress): EndpointAddress => {
     const { resourceVersion: _version, ...reference } = targetRef ?? {};
     return { ...address, ...(targetRef && { targetRef: reference }) };

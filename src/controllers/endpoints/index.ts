@@ -28,6 +28,7 @@ import {
   WorkQueue,
 } from '../runtime/index.ts';
 import { planEndpoints } from './endpoints-plan.ts';
+import { leaderAnnotation } from './mirror-plan.ts';
 import { markOf } from './pods.ts';
 import { managedByLabel, manager, planSlices, serviceNameLabel } from './slices-plan.ts';
 import { TriggerTimes } from './trigger-times.ts';
@@ -37,8 +38,9 @@ type Labels = Readonly<Record<string, string>>;
 const workers = 5;
 /** A node that is missing may come. */
 const nodeWaitMs = 60_000;
-const leaderAnnotation = 'control-plane.alpha.kubernetes.io/leader';
 const zoneLabel = 'topology.kubernetes.io/zone';
+
+export { endpointSliceMirroringController } from './mirroring.ts';
 
 /** Both controllers. */
 export function endpointsControllers(env: ControllerEnv): Controller[] {

@@ -171,7 +171,7 @@ function portsOf({ spec }: Service, pod: Pod): Port[] {
   });
 }
 
-const portsKey = (ports: readonly Port[]): string =>
+export const portsKey = (ports: readonly Port[]): string =>
   ports
     .map(({ name = '', protocol = 'TCP', port = 0, appProtocol = '' }) => [name, protocol, port, appProtocol].join(' '))
     .sort()
