@@ -15,7 +15,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startEtcd } from '../support/etcd.ts';
-import { inNamespace, makeNetworkNamespace, removeNetworkNamespace } from '../support/netns.ts';
+import { inNamespace, makeNetworkNamespace, removeNetworkNamespace, run } from '../support/netns.ts';
 import { junit, loadSpecs, renderResults, replaceSection, type Spec, type SpecResult } from './report.ts';
 import { makeNodes, nanoshift, nodeIsReady, startSuiteServer, type SuiteServer } from './server.ts';
 import { runShards } from './shards.ts';
@@ -122,7 +122,7 @@ async function oneRound(specs: readonly Spec[], folder: string): Promise<SpecRes
       etcdEndpoint: etcd?.endpoint,
       pods,
     });
-    await (pods ? prepareNode(server, folder) : makeNodes(server.kubeconfig));
+    await (pods ? prepareNode(server) : makeNodes(server.kubeconfig));
     const suite = {
       binary: flags.e2e as string,
       kubectl: flags.kubectl,
@@ -140,22 +140,10 @@ async function oneRound(specs: readonly Spec[], folder: string): Promise<SpecRes
 }
 
 /** Imports the suite's images and waits for the node. */
-async function prepareNode(server: SuiteServer, folder: string): Promise<void> {
+async function prepareNode(server: SuiteServer): Promise<void> {
   const images = join(tmpdir(), 'nanoshift-suite-images');
-  const make = [join(root, 'scripts/images/make.ts'), images, '--agnhost', flags.agnhost as string];
-  const files = await new Promise<string[]>((done, fail) => {
-    const child = spawn(process.execPath, make, { stdio: ['ignore', 'pipe', 'inherit'] });
-    const chunks: string[] = [];
-    child.stdout.on('data', (chunk) => chunks.push(String(chunk)));
-    child.on('close', (code) => {
-      writeFileSync(join(folder, 'images.log'), chunks.join(''));
-      const names = chunks
-        .join('')
-        .split('\n')
-        .filter((line) => line.endsWith('.tar'));
-      return code === 0 ? done(names) : fail(new Error(`the images were not made: code ${code}`));
-    });
-  });
-  await nanoshift('images', 'import', '--config', server.config, '--data-dir', server.dataDir, ...files);
+  await run(process.execPath, [join(root, 'scripts/images/make.ts'), images, '--agnhost', flags.agnhost as string]);
+  const common = ['--config', server.config, '--data-dir', server.dataDir];
+  await nanoshift('images', 'import', ...common, join(images, 'conformance.tar'));
   await nodeIsReady(server.kubeconfig);
 }
