@@ -12,8 +12,8 @@ export interface EventsOptions {
   log: Logger;
 }
 
-const firstBackOffMs = 50;
-const maxBackOffMs = 2_000;
+const firstBackOffMs = 20;
+const maxBackOffMs = 250;
 const markerTimeoutMs = 10_000;
 const statusTimeoutMs = 5_000;
 const settleWaitsMs = [0, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];

@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises';
+import { readdir, realpath, rm, rmdir } from 'node:fs/promises';
 import type { Clock, Logger } from '../../kernel/index.ts';
 import { type CriClient, CriError, createCriClient, grpcCode } from '../cri/index.ts';
 import { removeAllGroups } from '../cgroups/index.ts';
@@ -46,6 +46,8 @@ export async function cleanupRuntime({ paths, clock, log, keepImages }: CleanupO
       if (!kept.includes(path)) await rm(path, { recursive: true, force: true });
     }
     for (const path of [`${files.socket}.ttrpc`, `${files.log}.1`]) await rm(path, { force: true });
+    // Other parts of the program may have things there.
+    await rmdir(paths.run).catch(() => {});
   });
   return removed;
 }
@@ -75,12 +77,16 @@ async function removeAll(cri: CriClient, log: Logger): Promise<CleanedRuntime> {
       if (!(error instanceof CriError)) throw error;
       if (error.code === grpcCode.notFound) return;
       log.warn('sandbox could not be removed', { id, error: error.message });
-      await removeNetworkNamespace(id, cri);
+      await removeNetworkNamespace(id, cri).catch((left) =>
+        log.warn('network namespace could not be removed', { id, error: (left as Error).message }),
+      );
     }
   });
   const { containers } = await cri.call('ListContainers', {});
   await inParallel(containers, async ({ id }) => {
-    await cri.call('RemoveContainer', { containerId: id });
+    await cri.call('RemoveContainer', { containerId: id }).catch((error) => {
+      log.warn('container could not be removed', { id, error: (error as Error).message });
+    });
   });
   return { sandboxes: items.length, containers: containers.length };
 }
@@ -90,9 +96,10 @@ async function removeNetworkNamespace(podSandboxId: string, cri: CriClient): Pro
   const { info } = await cri.call('PodSandboxStatus', { podSandboxId, verbose: true });
   const { runtimeSpec } = JSON.parse(info['info'] ?? '{}') as SandboxInfo;
   const path = runtimeSpec?.linux?.namespaces?.find(({ type }) => type === 'network')?.path;
-  if (!path?.startsWith('/')) return;
-  await unmountAll(path);
-  await rm(path, { force: true });
+  const file = path && (await realpath(path).catch(() => undefined));
+  if (!file) return;
+  await unmountAll(file);
+  await rm(file, { force: true });
 }
 
 interface SandboxInfo {

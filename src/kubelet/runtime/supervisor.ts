@@ -18,10 +18,11 @@ export interface SupervisorOptions {
 /** How long a runtime may be silent, and how often it is asked when nothing else tells of it. */
 const silenceMs = 30_000;
 const checkEveryMs = 30_000;
-/** One that lives this long has not failed at starting. */
+/** One that lives this long does not die again and again. */
 const steadyMs = 5_000;
-const firstBackOffMs = 100;
-const maxBackOffMs = 10_000;
+const firstBackOffMs = 50;
+/** For one that had been serving, and for one that does not come up. */
+const maxBackOffMs = { died: 500, failed: 10_000 };
 const lookAgainMs = 50;
 
 /** Watches over the runtime: knows whether it answers, and brings a containerd of our own back when it has died. */
@@ -120,7 +121,8 @@ export class Supervisor {
   async #restart(own: NonNullable<SupervisorOptions['own']>): Promise<void> {
     const { clock, log } = this.#options;
     const livedMs = clock.monotonicMs() - this.#startedAtMs;
-    this.#backOffMs = livedMs >= steadyMs ? 0 : Math.min(maxBackOffMs, this.#backOffMs * 2 || firstBackOffMs);
+    const limitMs = this.#process ? maxBackOffMs.died : maxBackOffMs.failed;
+    this.#backOffMs = livedMs >= steadyMs ? 0 : Math.min(limitMs, this.#backOffMs * 2 || firstBackOffMs);
     this.#health = { ok: false, message: 'containerd has ended and is being started again' };
     log.warn('containerd has ended', {
       pid: this.#process?.pid,
