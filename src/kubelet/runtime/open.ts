@@ -11,6 +11,7 @@ import {
   ownFiles,
   type RuntimePaths,
 } from './own.ts';
+import { isAlive } from './processes.ts';
 import { readRuntimeFacts } from './runtime-facts.ts';
 import { type Health, Supervisor } from './supervisor.ts';
 
@@ -120,7 +121,7 @@ async function openOwn({ paths, handler, sandboxImage, clock, log }: OpenRuntime
     cri,
     clock,
     log,
-    own: { start: () => ensureContainerd(own), tend: () => boundLog(files.log) },
+    own: { start: () => ensureContainerd(own), isAlive, tend: () => boundLog(files.log) },
   });
   try {
     const ensured = await ensureContainerd(own);

@@ -1,6 +1,6 @@
 import type { Clock, Logger, Timer } from '../../kernel/index.ts';
 import type { CriClient } from '../cri/types.ts';
-import { isAlive, type ProcessRef } from './processes.ts';
+import type { ProcessRef } from './processes.ts';
 
 export type Health = { ok: true } | { ok: false; message: string };
 
@@ -11,6 +11,7 @@ export interface SupervisorOptions {
   /** Only for a containerd of our own: how it is brought back, and what is looked after now and then. */
   own?: {
     start(): Promise<{ process: ProcessRef; ended?: Promise<void> }>;
+    isAlive(process: ProcessRef): Promise<boolean>;
     tend(): Promise<void>;
   };
 }
@@ -98,7 +99,7 @@ export class Supervisor {
     const { clock, own } = this.#options;
     let waitMs = lookAgainMs;
     while (this.#isWatching) {
-      if (own && !(this.#process && (await isAlive(this.#process)))) await this.#restart(own);
+      if (own && !(this.#process && (await own.isAlive(this.#process)))) await this.#restart(own);
       if (!this.#isWatching || (await this.#answers())) return;
       await clock.sleep(waitMs);
       waitMs = Math.min(waitMs * 2, 1_000);
