@@ -32,7 +32,7 @@ export function addQuantities(to: Amounts, quantities: Quantities | undefined): 
   for (const name in quantities) to.set(name, (to.get(name) ?? 0) + amountOf(name, quantities[name]!));
 }
 
-export function addAmounts(to: Amounts, from: Amounts, sign: 1 | -1 = 1): void {
+export function addAmounts(to: Amounts, from: ReadonlyMap<string, number>, sign: 1 | -1 = 1): void {
   for (const [name, amount] of from) to.set(name, (to.get(name) ?? 0) + sign * amount);
 }
 

@@ -7,7 +7,7 @@ import { nodeFacts } from './node-info.ts';
 import { NodeTable, sameRecord } from './node-table.ts';
 import { Nominations } from './nominations.ts';
 import type { Snapshot } from './pass.ts';
-import { type Labels, onNode, type PodInfo, podInfo, requirementsOf } from './pod-info.ts';
+import { type Labels, onNode, type PlacedPod, type PodInfo, placedPod, podInfo, requirementsOf } from './pod-info.ts';
 import type { Disruptions } from './preemption.ts';
 import { SchedulingQueue } from './queue.ts';
 import { Selectors } from './similar.ts';
@@ -47,7 +47,7 @@ export class ClusterState implements Snapshot {
     return [...this.#budgets.values()];
   }
 
-  nominated(node: string, pod: PodInfo): readonly PodInfo[] {
+  nominated(node: string, pod: PodInfo): readonly PlacedPod[] {
     return this.nominations.before(node, pod);
   }
 
@@ -68,18 +68,18 @@ export class ClusterState implements Snapshot {
   podChanged(pod: Pod): void {
     const phase = pod.status?.phase;
     if (phase === 'Succeeded' || phase === 'Failed') this.podRemoved(pod.metadata.uid ?? '');
-    else if (pod.spec?.nodeName) this.#podOnNode(this.#arrived(pod) ?? podInfo(pod));
+    else if (pod.spec?.nodeName) this.#podOnNode(this.#arrived(pod) ?? placedPod(pod));
     else if (pod.spec?.schedulerName === schedulerName) this.#podWaits(podInfo(pod));
   }
 
   /** What is known of a pod that came to the node that it was sent to. */
-  #arrived({ metadata, spec }: Pod): PodInfo | undefined {
+  #arrived({ metadata, spec }: Pod): PlacedPod | undefined {
     const { uid = '', labels = {}, deletionTimestamp } = metadata;
     const assumed = this.#assumed.has(uid) && !deletionTimestamp ? this.table.pod(uid) : undefined;
     return assumed?.nodeName === spec?.nodeName && assumed && sameRecord(assumed.labels, labels) ? assumed : undefined;
   }
 
-  #podOnNode(pod: PodInfo): void {
+  #podOnNode(pod: PlacedPod): void {
     const previous = this.table.pod(pod.uid);
     const wasAssumed = this.#assumed.delete(pod.uid);
     this.queue.delete(pod.uid);
@@ -171,6 +171,6 @@ export class ClusterState implements Snapshot {
   }
 }
 
-const isOther = (previous: PodInfo, pod: PodInfo): boolean =>
+const isOther = (previous: PlacedPod, pod: PlacedPod): boolean =>
   !sameRecord(previous.labels, pod.labels) ||
-  [...previous.requests].some(([name, amount]) => (pod.requests.get(name) ?? 0) !== amount);
+  [...previous.requests.amounts].some(([name, amount]) => (pod.requests.amounts.get(name) ?? 0) !== amount);

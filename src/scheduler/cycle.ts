@@ -4,7 +4,7 @@ import { AffinityState, type NamespaceLabels } from './inter-pod-affinity.ts';
 import { isScalar } from './amounts.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { NodeTable } from './node-table.ts';
-import type { PodInfo } from './pod-info.ts';
+import type { PlacedPod, PodInfo } from './pod-info.ts';
 import { type PluginName, type Rejection, reasons, reject } from './plugins.ts';
 import { isKeptOff, toleratesUnschedulable } from './taints.ts';
 import { SpreadState } from './topology-spread.ts';
@@ -78,7 +78,7 @@ export class Cycle {
   }
 
   /** As `check`, with other pods on the node as well. */
-  checkWith(node: NodeInfo, added: readonly PodInfo[]): Rejection | undefined {
+  checkWith(node: NodeInfo, added: readonly PlacedPod[]): Rejection | undefined {
     const trial = node.copy();
     for (const pod of added) this.tryAdding(pod, trial);
     const rejection = this.check(trial);
@@ -86,17 +86,17 @@ export class Cycle {
     return rejection;
   }
 
-  tryAdding(pod: PodInfo, node: NodeInfo): void {
+  tryAdding(pod: PlacedPod, node: NodeInfo): void {
     node.add(pod);
     this.#count(pod, node, 1);
   }
 
-  tryRemoving(pod: PodInfo, node: NodeInfo): void {
+  tryRemoving(pod: PlacedPod, node: NodeInfo): void {
     node.remove(pod.uid);
     this.#count(pod, node, -1);
   }
 
-  #count(pod: PodInfo, node: NodeInfo, amount: 1 | -1): void {
+  #count(pod: PlacedPod, node: NodeInfo, amount: 1 | -1): void {
     this.#spread?.count(pod, node, amount);
     if (!this.#affinity && pod.far.required.length > 0) {
       this.#affinity = new AffinityState(this.pod, this.#surroundings.labelsOf);
@@ -106,7 +106,7 @@ export class Cycle {
 }
 
 /** NodeResourcesFit. */
-export function checkResources({ requests }: PodInfo, node: NodeInfo): Rejection | undefined {
+export function checkResources({ requests: { amounts } }: PodInfo, node: NodeInfo): Rejection | undefined {
   const missing: string[] = [];
   let resolvable = true;
   const compare = (resource: string, amount: number): void => {
@@ -115,7 +115,7 @@ export function checkResources({ requests }: PodInfo, node: NodeInfo): Rejection
     if (amount > node.allocatable(resource)) resolvable = false;
   };
   if (node.pods.size + 1 > node.allocatable('pods')) missing.push(reasons.tooManyPods);
-  for (const resource of ['cpu', 'memory', 'ephemeral-storage']) compare(resource, requests.get(resource) ?? 0);
-  for (const [resource, amount] of requests) if (isScalar(resource)) compare(resource, amount);
+  for (const resource of ['cpu', 'memory', 'ephemeral-storage']) compare(resource, amounts.get(resource) ?? 0);
+  for (const [resource, amount] of amounts) if (isScalar(resource)) compare(resource, amount);
   return missing.length > 0 ? { plugin: 'NodeResourcesFit', reasons: missing, resolvable } : undefined;
 }

@@ -4,7 +4,7 @@ import { anyCollide } from './host-ports.ts';
 import type { NamespaceLabels } from './inter-pod-affinity.ts';
 import type { NodeFacts } from './node-info.ts';
 import { sameRecord } from './node-table.ts';
-import { isMeant, type PodInfo } from './pod-info.ts';
+import { isMeant, type PlacedPod, type PodInfo } from './pod-info.ts';
 import type { PluginName } from './plugins.ts';
 import { isKeptOff, toleratesUnschedulable } from './taints.ts';
 
@@ -14,11 +14,11 @@ export type ClusterEvent =
   | { type: 'node'; node: NodeFacts; previous?: NodeFacts | undefined }
   | { type: 'nodeRemoved'; node: NodeFacts }
   /** A pod came to a node. */
-  | { type: 'podAdded'; pod: PodInfo }
+  | { type: 'podAdded'; pod: PlacedPod }
   /** A pod on a node changed its labels or what it takes. */
-  | { type: 'podChanged'; pod: PodInfo; previous: PodInfo }
+  | { type: 'podChanged'; pod: PlacedPod; previous: PlacedPod }
   /** A pod left a node. */
-  | { type: 'podRemoved'; pod: PodInfo }
+  | { type: 'podRemoved'; pod: PlacedPod }
   /** A claim, a volume or a class. */
   | { type: 'volume' };
 
@@ -69,8 +69,8 @@ const hints: Readonly<Record<PluginName, Hint>> = {
   },
 
   InterPodAffinity(pod, event, labelsOf) {
-    const isWanted = (other: PodInfo): boolean => pod.near.required.some((term) => isMeant(term, other, labelsOf));
-    const isShunned = (other: PodInfo): boolean =>
+    const isWanted = (other: PlacedPod): boolean => pod.near.required.some((term) => isMeant(term, other, labelsOf));
+    const isShunned = (other: PlacedPod): boolean =>
       pod.far.required.some((term) => isMeant(term, other, labelsOf)) ||
       other.far.required.some((term) => isMeant(term, pod, labelsOf));
     switch (event.type) {
@@ -101,8 +101,8 @@ const hasOtherTaints = (event: ClusterEvent): boolean =>
   event.type === 'node' && JSON.stringify(event.previous?.taints) !== JSON.stringify(event.node.taints);
 
 /** Those that the scheduler counts. */
-function* requestsOf({ requests }: PodInfo): Iterable<[resource: string, amount: number]> {
-  for (const [resource, amount] of requests) {
+function* requestsOf({ requests }: PlacedPod): Iterable<[resource: string, amount: number]> {
+  for (const [resource, amount] of requests.amounts) {
     const isCounted = resource === 'cpu' || resource === 'memory' || resource === 'ephemeral-storage';
     if (amount > 0 && (isCounted || isScalar(resource))) yield [resource, amount];
   }
@@ -123,9 +123,9 @@ function hasGrown(pod: PodInfo, previous: NodeFacts, node: NodeFacts): boolean {
 }
 
 /** Whether a pod on a node takes less of something that `pod` wants. */
-function hasShrunk(pod: PodInfo, previous: PodInfo, next: PodInfo): boolean {
+function hasShrunk(pod: PodInfo, previous: PlacedPod, next: PlacedPod): boolean {
   for (const [resource] of requestsOf(pod)) {
-    if ((next.requests.get(resource) ?? 0) < (previous.requests.get(resource) ?? 0)) return true;
+    if ((next.requests.amounts.get(resource) ?? 0) < (previous.requests.amounts.get(resource) ?? 0)) return true;
   }
   return false;
 }

@@ -1,7 +1,7 @@
 /** InterPodAffinity: pods that want others near, or far, by the topology of their nodes. */
 import type { NodeInfo } from './node-info.ts';
 import type { NodeTable } from './node-table.ts';
-import { type AffinityTerm, isMeant, type Labels, type PodInfo } from './pod-info.ts';
+import { type AffinityTerm, isMeant, type Labels, type PlacedPod, type PodInfo } from './pod-info.ts';
 import { type Rejection, reasons, reject } from './plugins.ts';
 
 export type NamespaceLabels = (namespace: string) => Labels | undefined;
@@ -73,7 +73,7 @@ export class AffinityState {
   }
 
   /** Takes a pod on a node into account, or (-1) no longer. */
-  count(other: PodInfo, { facts }: NodeInfo, amount: 1 | -1): void {
+  count(other: PlacedPod, { facts }: NodeInfo, amount: 1 | -1): void {
     const { near, far } = this.#pod;
     for (const term of other.far.required) {
       if (isMeant(term, this.#pod, this.#labelsOf)) this.#repelled.add(term.topologyKey, facts.labels, amount);
@@ -86,7 +86,7 @@ export class AffinityState {
     }
   }
 
-  #meetsAll(terms: readonly AffinityTerm[], pod: PodInfo): boolean {
+  #meetsAll(terms: readonly AffinityTerm[], pod: PlacedPod): boolean {
     return terms.every((term) => isMeant(term, pod, this.#labelsOf));
   }
 
@@ -123,7 +123,7 @@ export function affinityWishes(
   const hasWishes = pod.near.preferred.length + pod.far.preferred.length > 0;
   for (const node of hasWishes ? table.nodes() : table.related) {
     const { labels } = node.facts;
-    const wish = (term: AffinityTerm, about: PodInfo, weight: number): void => {
+    const wish = (term: AffinityTerm, about: PlacedPod, weight: number): void => {
       if (isMeant(term, about, labelsOf)) wishes.add(term.topologyKey, labels, weight);
     };
     for (const other of node.pods.values()) {

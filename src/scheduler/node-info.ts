@@ -2,7 +2,7 @@
 import type { Node, Taint } from '../schema/generated/index.ts';
 import { addAmounts, type Amounts, amountsOf } from './amounts.ts';
 import type { HostPort } from './host-ports.ts';
-import { type Labels, normalizedImage, type PodInfo } from './pod-info.ts';
+import { type Labels, normalizedImage, type PlacedPod } from './pod-info.ts';
 
 /** What is known of the node itself. */
 export interface NodeFacts {
@@ -43,7 +43,7 @@ export class NodeInfo {
   facts: NodeFacts;
   /** Place in the columns; -1 for a node that there are pods on, but no Node. */
   slot = -1;
-  readonly pods = new Map<string, PodInfo>();
+  readonly pods = new Map<string, PlacedPod>();
   readonly requested: Amounts = new Map();
   nonZeroCpu = 0;
   nonZeroMemory = 0;
@@ -72,12 +72,12 @@ export class NodeInfo {
     for (const { hostPorts } of this.pods.values()) yield* hostPorts;
   }
 
-  add(pod: PodInfo): void {
+  add(pod: PlacedPod): void {
     this.pods.set(pod.uid, pod);
     this.#count(pod, 1);
   }
 
-  remove(uid: string): PodInfo | undefined {
+  remove(uid: string): PlacedPod | undefined {
     const pod = this.pods.get(uid);
     if (!pod) return undefined;
     this.pods.delete(uid);
@@ -85,10 +85,10 @@ export class NodeInfo {
     return pod;
   }
 
-  #count(pod: PodInfo, sign: 1 | -1): void {
-    addAmounts(this.requested, pod.requests, sign);
-    this.nonZeroCpu += sign * pod.nonZeroCpu;
-    this.nonZeroMemory += sign * pod.nonZeroMemory;
+  #count(pod: PlacedPod, sign: 1 | -1): void {
+    addAmounts(this.requested, pod.requests.amounts, sign);
+    this.nonZeroCpu += sign * pod.requests.nonZeroCpu;
+    this.nonZeroMemory += sign * pod.requests.nonZeroMemory;
     if (pod.far.required.length > 0) this.repelling += sign;
     if (hasTerms(pod)) this.related += sign;
   }
@@ -108,5 +108,5 @@ export class NodeInfo {
   }
 }
 
-const hasTerms = ({ near, far }: PodInfo): boolean =>
+const hasTerms = ({ near, far }: PlacedPod): boolean =>
   near.required.length + near.preferred.length + far.required.length + far.preferred.length > 0;

@@ -1,6 +1,7 @@
 /** nodeSelector and node affinity: which nodes a pod may run on, and which it likes better. */
 import type { NodeAffinity, NodeSelectorRequirement, NodeSelectorTerm } from '../schema/generated/index.ts';
 import { type LabelRequirement, matchesLabels, requirementsOfLabels } from '../schema/index.ts';
+import { Interned } from './intern.ts';
 
 /** What selectors look at. */
 export interface SelectableNode {
@@ -27,6 +28,8 @@ export interface NodePreference {
   matches(node: SelectableNode): boolean;
 }
 
+const interned = new Interned<NodeRequirement>(256);
+
 /** `undefined` when the pod may run on any node. */
 export function nodeRequirement(
   nodeSelector: Readonly<Record<string, string>> | undefined,
@@ -35,14 +38,17 @@ export function nodeRequirement(
   const required = affinity?.requiredDuringSchedulingIgnoredDuringExecution;
   const equal = nodeSelector && Object.keys(nodeSelector).length > 0 ? requirementsOfLabels(nodeSelector) : undefined;
   if (!equal && !required) return undefined;
-  const terms = required?.nodeSelectorTerms?.flatMap(compileTerm);
-  const names = required && namesOf(required.nodeSelectorTerms ?? []);
-  return {
-    key: JSON.stringify([nodeSelector, required]),
-    matches: (node) =>
-      (!equal || matchesLabels(equal, node.labels)) && (!terms || terms.some((term) => matchesTerm(term, node))),
-    ...(names && { names }),
-  };
+  const key = JSON.stringify([nodeSelector, required]);
+  return interned.get(key, () => {
+    const terms = required?.nodeSelectorTerms?.flatMap(compileTerm);
+    const names = required && namesOf(required.nodeSelectorTerms ?? []);
+    return {
+      key,
+      matches: (node) =>
+        (!equal || matchesLabels(equal, node.labels)) && (!terms || terms.some((term) => matchesTerm(term, node))),
+      ...(names && { names }),
+    };
+  });
 }
 
 export function nodePreferences(affinity: NodeAffinity | undefined): NodePreference[] {

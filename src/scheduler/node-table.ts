@@ -4,7 +4,7 @@ import { maxSlots, type NodeColumns, type Scoring, type ScoringFactory, untolera
 import { isScalar } from './amounts.ts';
 import { type NodeFacts, NodeInfo } from './node-info.ts';
 import type { NodeRequirement } from './node-selector.ts';
-import type { PodInfo } from './pod-info.ts';
+import type { PlacedPod } from './pod-info.ts';
 import { isKeptOff, toleratesUnschedulable, unwelcome } from './taints.ts';
 
 const firstSize = { slots: 64, resources: 8 };
@@ -178,7 +178,7 @@ export class NodeTable {
   // --- pods -----------------------------------------------------------------------------------------------------------
 
   /** The pod as it counts on its node. */
-  pod(uid: string): PodInfo | undefined {
+  pod(uid: string): PlacedPod | undefined {
     return this.#nodeOf.get(uid)?.pods.get(uid);
   }
 
@@ -188,17 +188,17 @@ export class NodeTable {
   }
 
   /** Puts a pod on its node, in place of what was known of it. */
-  setPod(pod: PodInfo): void {
+  setPod(pod: PlacedPod): void {
     this.removePod(pod.uid);
     const node = this.#nodeNamed(pod.nodeName);
     this.#nodeOf.set(pod.uid, node);
     node.add(pod);
-    for (const resource of pod.requests.keys()) if (isScalar(resource)) this.#addResource(resource);
+    for (const resource of pod.requests.amounts.keys()) if (isScalar(resource)) this.#addResource(resource);
     this.#noteRelations(node);
     if (node.slot >= 0) this.#writeRequests(node, pod);
   }
 
-  removePod(uid: string): PodInfo | undefined {
+  removePod(uid: string): PlacedPod | undefined {
     const node = this.#nodeOf.get(uid);
     const pod = node?.remove(uid);
     if (!node || !pod) return undefined;
@@ -252,10 +252,10 @@ export class NodeTable {
   }
 
   /** Only what the pod asked for has changed. */
-  #writeRequests(node: NodeInfo, pod: PodInfo): void {
+  #writeRequests(node: NodeInfo, pod: PlacedPod): void {
     this.#writePair(node);
     this.#writeOther(node, 'pods', 0);
-    for (const resource of pod.requests.keys()) {
+    for (const resource of pod.requests.amounts.keys()) {
       const column = this.#resources.get(resource);
       if (column !== undefined) this.#writeOther(node, resource, column);
     }

@@ -1,8 +1,8 @@
-import { onNode, type PodInfo } from './pod-info.ts';
+import { onNode, type PlacedPod, type PodInfo } from './pod-info.ts';
 
 /** Pods for which room was made on a node, and which have not come yet. */
 export class Nominations {
-  readonly #byNode = new Map<string, Map<string, PodInfo>>();
+  readonly #byNode = new Map<string, Map<string, PlacedPod>>();
   readonly #nodeOf = new Map<string, string>();
 
   /** Takes note of the node that the pod names, or of none. */
@@ -32,16 +32,16 @@ export class Nominations {
   }
 
   /** Those that `pod` has to leave room for. */
-  before(node: string, pod: PodInfo): PodInfo[] {
+  before(node: string, pod: PodInfo): PlacedPod[] {
     return this.#on(node).filter(({ priority, uid }) => priority >= pod.priority && uid !== pod.uid);
   }
 
   /** Those that `pod` takes the place of. */
-  after(node: string, pod: PodInfo): PodInfo[] {
+  after(node: string, pod: PodInfo): PlacedPod[] {
     return this.#on(node).filter(({ priority }) => priority < pod.priority);
   }
 
-  #on(node: string): PodInfo[] {
+  #on(node: string): PlacedPod[] {
     return [...(this.#byNode.get(node)?.values() ?? [])];
   }
 }

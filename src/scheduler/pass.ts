@@ -8,14 +8,14 @@ import { affinityWishes, normalizeWishes } from './inter-pod-affinity.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { NodeTable } from './node-table.ts';
 import type { PluginName, Rejection } from './plugins.ts';
-import type { PodInfo } from './pod-info.ts';
+import type { PlacedPod, PodInfo } from './pod-info.ts';
 import { spreadScores, spreadWishes } from './topology-spread.ts';
 
 /** All that a decision depends on besides the pod. */
 export interface Snapshot extends Surroundings {
   table: NodeTable;
   /** Pods of priority `priority` or above that are to come to a node when others have left it. */
-  nominated(node: string, pod: PodInfo): readonly PodInfo[];
+  nominated(node: string, pod: PodInfo): readonly PlacedPod[];
   /** Names of nodes that such pods wait for. */
   nominatedNodes(): Iterable<string>;
   /** Selects the pods of the same services and controller. */
@@ -58,7 +58,8 @@ export function schedulePass(pod: PodInfo, snapshot: Snapshot, { start, random }
   const tainted = table.judgeTaints(pod.tolerations);
   const masked = fillMask(cycle, snapshot);
   const limit = enoughNodes(names ? Math.min(names.size, table.size) : table.size);
-  const [cpu, memory] = [pod.requests.get('cpu') ?? 0, pod.requests.get('memory') ?? 0];
+  const { amounts, nonZeroCpu, nonZeroMemory } = pod.requests;
+  const [cpu, memory] = [amounts.get('cpu') ?? 0, amounts.get('memory') ?? 0];
   const { found } = table.scoring.filter({ masked, start, limit, cpu, memory, wants: wantsOf(pod, table) });
   if (found === 0) return { node: undefined, fitError: explain(cycle, snapshot), cycle, nextStart: start };
 
@@ -67,8 +68,8 @@ export function schedulePass(pod: PodInfo, snapshot: Snapshot, { start, random }
   const slot = table.scoring.select(found, {
     cpu,
     memory,
-    leastCpu: pod.nonZeroCpu,
-    leastMemory: pod.nonZeroMemory,
+    leastCpu: nonZeroCpu,
+    leastMemory: nonZeroMemory,
     balanced: cpu > 0 || memory > 0,
     tainted,
     affinity: fillAffinity(pod, table, found),
@@ -103,7 +104,7 @@ function fillMask(cycle: Cycle, snapshot: Snapshot): boolean {
   const { pod } = cycle;
   const { mask, present } = table.columns;
   const nominatedNodes = [...snapshot.nominatedNodes()];
-  const unlisted = [...pod.requests].filter(([name]) => isScalar(name) && table.column(name) === undefined);
+  const unlisted = [...pod.requests.amounts].filter(([name]) => isScalar(name) && table.column(name) === undefined);
   const isSlow = cycle.isIntricate || unlisted.some(([, amount]) => amount > 0);
   if (!pod.nodeRequirement && !isSlow && nominatedNodes.length === 0) return false;
   mask.set(present);
@@ -130,7 +131,7 @@ function fillMask(cycle: Cycle, snapshot: Snapshot): boolean {
 
 function wantsOf({ requests }: PodInfo, table: NodeTable): Want[] {
   const wants: Want[] = [{ resource: table.column('pods')!, amount: 1 }];
-  for (const [name, amount] of requests) {
+  for (const [name, amount] of requests.amounts) {
     const resource = amount > 0 ? table.column(name) : undefined;
     if (resource !== undefined) wants.push({ resource, amount });
   }

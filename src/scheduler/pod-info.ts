@@ -9,8 +9,8 @@ import type {
   Volume,
 } from '../schema/generated/index.ts';
 import { type LabelRequirements, matchesLabels, requirementsOfSelector } from '../schema/index.ts';
-import type { Amounts } from './amounts.ts';
 import { type HostPort, hostPortsOf } from './host-ports.ts';
+import { Interned } from './intern.ts';
 import { type NodePreference, type NodeRequirement, nodePreferences, nodeRequirement } from './node-selector.ts';
 import { podRequests } from './requests.ts';
 
@@ -28,16 +28,14 @@ export interface WeightedTerm extends AffinityTerm {
   weight: number;
 }
 
-export interface PodInfo {
+/** What a pod on a node means to others. */
+export interface PlacedPod {
   readonly uid: string;
   readonly namespace: string;
   readonly name: string;
-  readonly resourceVersion: string;
   readonly generation: number;
   readonly labels: Labels;
-  readonly owner: { apiVersion: string; kind: string; name: string } | undefined;
   readonly priority: number;
-  readonly neverPreempts: boolean;
   /** Later than all others until it has started. */
   readonly startedMs: number;
   readonly isDeleted: boolean;
@@ -45,84 +43,138 @@ export interface PodInfo {
   readonly isPreempted: boolean;
   /** '' until it is bound. */
   readonly nodeName: string;
+  readonly requests: Requests;
+  readonly hostPorts: readonly HostPort[];
+  readonly near: Terms;
+  readonly far: Terms;
+  /** Volumes that need a claim. */
+  readonly claims: readonly Volume[];
+}
+
+/** What decides where a pod may go as well. */
+export interface PodInfo extends PlacedPod {
+  readonly resourceVersion: string;
+  readonly owner: { apiVersion: string; kind: string; name: string } | undefined;
+  readonly neverPreempts: boolean;
   readonly nominatedNode: string;
   readonly gates: number;
   readonly scheduled: PodCondition | undefined;
-  readonly requests: Amounts;
-  readonly nonZeroCpu: number;
-  readonly nonZeroMemory: number;
-  readonly hostPorts: readonly HostPort[];
   readonly images: readonly string[];
   /** Containers and init containers. */
   readonly containers: number;
   readonly tolerations: readonly Toleration[];
   readonly nodeRequirement: NodeRequirement | undefined;
   readonly nodePreferences: readonly NodePreference[];
-  readonly near: { required: readonly AffinityTerm[]; preferred: readonly WeightedTerm[] };
-  readonly far: { required: readonly AffinityTerm[]; preferred: readonly WeightedTerm[] };
   readonly spread: readonly TopologySpreadConstraint[];
-  /** Those that need a claim. */
-  readonly claims: readonly Volume[];
   readonly hasResourceClaims: boolean;
+}
+
+export interface Terms {
+  required: readonly AffinityTerm[];
+  preferred: readonly WeightedTerm[];
+}
+
+/** Equal ones are shared. */
+export interface Requests {
+  readonly amounts: ReadonlyMap<string, number>;
+  /** With defaults for containers that ask for nothing. */
+  readonly nonZeroCpu: number;
+  readonly nonZeroMemory: number;
 }
 
 const none: readonly never[] = [];
 const noLabels: Labels = {};
 const noTerms = { required: none, preferred: none };
+const internLimit = 512;
+const internedRequests = new Interned<Requests>(internLimit);
+const internedTolerations = new Interned<readonly Toleration[]>(internLimit);
 
-export function podInfo(pod: Pod): PodInfo {
+/** Of a pod that is on a node. */
+export function placedPod(pod: Pod): PlacedPod {
   const { metadata, spec, status } = pod;
   const { namespace = '', labels = noLabels } = metadata;
-  const nodeName = spec?.nodeName ?? '';
-  const options = { fromStatus: nodeName !== '' };
-  const requests = podRequests(pod, options);
-  const nonZero = asksForAll(pod) ? requests : podRequests(pod, { ...options, withDefaults: true });
+  const isDeleted = metadata.deletionTimestamp !== undefined;
   const affinity = spec?.affinity;
-  const owner = metadata.ownerReferences?.find(({ controller }) => controller);
-  const hasVolumes = spec?.volumes?.some(needsClaim);
   return {
     uid: metadata.uid ?? '',
     namespace,
     name: metadata.name ?? '',
-    resourceVersion: metadata.resourceVersion ?? '',
     generation: metadata.generation ?? 0,
     labels,
-    owner: owner && { apiVersion: owner.apiVersion, kind: owner.kind, name: owner.name },
     priority: spec?.priority ?? 0,
-    neverPreempts: spec?.preemptionPolicy === 'Never',
     startedMs: status?.startTime ? Date.parse(status.startTime) : Number.MAX_SAFE_INTEGER,
-    isDeleted: metadata.deletionTimestamp !== undefined,
-    isPreempted: metadata.deletionTimestamp !== undefined && isPreempted(status?.conditions),
-    nodeName,
+    isDeleted,
+    isPreempted: isDeleted && isPreempted(status?.conditions),
+    nodeName: spec?.nodeName ?? '',
+    requests: requestsOf(pod),
+    hostPorts: hostPortsOf(pod),
+    near: affinity?.podAffinity ? termsOf(affinity.podAffinity, namespace) : noTerms,
+    far: affinity?.podAntiAffinity ? termsOf(affinity.podAntiAffinity, namespace) : noTerms,
+    claims: spec?.volumes?.some(needsClaim) ? spec.volumes.filter(needsClaim) : none,
+  };
+}
+
+/** Of a pod that waits for a node. */
+export function podInfo(pod: Pod): PodInfo {
+  const { metadata, spec, status } = pod;
+  const owner = metadata.ownerReferences?.find(({ controller }) => controller);
+  const nodeAffinity = spec?.affinity?.nodeAffinity;
+  const { tolerations = none } = spec ?? {};
+  return {
+    ...placedPod(pod),
+    resourceVersion: metadata.resourceVersion ?? '',
+    owner: owner && { apiVersion: owner.apiVersion, kind: owner.kind, name: owner.name },
+    neverPreempts: spec?.preemptionPolicy === 'Never',
     nominatedNode: status?.nominatedNodeName ?? '',
     gates: spec?.schedulingGates?.length ?? 0,
     scheduled: status?.conditions?.find(({ type }) => type === 'PodScheduled'),
-    requests,
-    nonZeroCpu: nonZero.get('cpu') ?? 0,
-    nonZeroMemory: nonZero.get('memory') ?? 0,
-    hostPorts: hostPortsOf(pod),
     images: imagesOf(pod),
     containers: (spec?.containers?.length ?? 0) + (spec?.initContainers?.length ?? 0),
-    tolerations: spec?.tolerations ?? none,
-    nodeRequirement: nodeRequirement(spec?.nodeSelector, affinity?.nodeAffinity),
-    nodePreferences: affinity?.nodeAffinity ? nodePreferences(affinity.nodeAffinity) : none,
-    near: affinity?.podAffinity ? termsOf(affinity.podAffinity, namespace) : noTerms,
-    far: affinity?.podAntiAffinity ? termsOf(affinity.podAntiAffinity, namespace) : noTerms,
+    tolerations: internedTolerations.get(JSON.stringify(tolerations), () => tolerations),
+    nodeRequirement: nodeRequirement(spec?.nodeSelector, nodeAffinity),
+    nodePreferences: nodeAffinity ? nodePreferences(nodeAffinity) : none,
     spread: spec?.topologySpreadConstraints ?? none,
-    claims: hasVolumes ? spec!.volumes!.filter(needsClaim) : none,
     hasResourceClaims: Boolean(spec?.resourceClaims?.length),
   };
 }
 
-/** The same pod, on a node. */
-export const onNode = (pod: PodInfo, nodeName: string): PodInfo => ({ ...pod, nodeName });
+/** The pod, as it is once it is on a node. */
+export const onNode = (pod: PodInfo, nodeName: string): PlacedPod => ({
+  uid: pod.uid,
+  namespace: pod.namespace,
+  name: pod.name,
+  generation: pod.generation,
+  labels: pod.labels,
+  priority: pod.priority,
+  startedMs: pod.startedMs,
+  isDeleted: pod.isDeleted,
+  isPreempted: pod.isPreempted,
+  nodeName,
+  requests: pod.requests,
+  hostPorts: pod.hostPorts,
+  near: pod.near,
+  far: pod.far,
+  claims: pod.claims,
+});
 
-export const keyOf = ({ namespace, name }: PodInfo): string => `${namespace}/${name}`;
+/** What runs may have been resized. */
+function requestsOf(pod: Pod): Requests {
+  const options = { fromStatus: Boolean(pod.spec?.nodeName) };
+  const amounts = podRequests(pod, options);
+  const nonZero = asksForAll(pod) ? amounts : podRequests(pod, { ...options, withDefaults: true });
+  const nonZeroCpu = nonZero.get('cpu') ?? 0;
+  const nonZeroMemory = nonZero.get('memory') ?? 0;
+  let key = `${nonZeroCpu},${nonZeroMemory}`;
+  for (const [name, amount] of amounts) key += `,${name}=${amount}`;
+  return internedRequests.get(key, () => ({ amounts, nonZeroCpu, nonZeroMemory }));
+}
+
+export const keyOf = ({ namespace, name }: PlacedPod): string => `${namespace}/${name}`;
 
 /** Whether a term of one pod speaks of another. `labelsOf` tells the labels of a namespace. */
 export function isMeant(
   term: AffinityTerm,
-  pod: PodInfo,
+  pod: PlacedPod,
   labelsOf: (namespace: string) => Labels | undefined,
 ): boolean {
   if (!term.namespaces.has(pod.namespace)) {
@@ -152,7 +204,7 @@ interface Affinities {
   preferredDuringSchedulingIgnoredDuringExecution?: { weight: number; podAffinityTerm: PodAffinityTerm }[];
 }
 
-function termsOf(affinity: Affinities, namespace: string): PodInfo['near'] {
+function termsOf(affinity: Affinities, namespace: string): Terms {
   return {
     required: (affinity.requiredDuringSchedulingIgnoredDuringExecution ?? []).map((term) => termOf(term, namespace)),
     preferred: (affinity.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(({ weight, podAffinityTerm }) => ({

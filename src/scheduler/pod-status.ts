@@ -3,10 +3,12 @@ import { pods } from '../client/index.ts';
 import type { Client } from '../client/types.ts';
 import { formatTime } from '../kernel/index.ts';
 import type { PodCondition } from '../schema/generated/index.ts';
-import type { PodInfo } from './pod-info.ts';
+import type { PlacedPod, PodInfo } from './pod-info.ts';
 
 export interface StatusChange {
   condition?: Omit<PodCondition, 'lastTransitionTime'>;
+  /** The condition as it was. */
+  previous?: PodCondition | undefined;
   /** '': none any more. */
   nominatedNode?: string;
 }
@@ -25,12 +27,10 @@ export function notScheduled(
 /** Patches the status; a condition that keeps its state keeps its time. */
 export async function patchStatus(
   client: Client,
-  pod: PodInfo,
-  { condition, nominatedNode }: StatusChange,
+  pod: PlacedPod,
+  { condition, nominatedNode, previous }: StatusChange,
   nowMs: number,
 ): Promise<void> {
-  const { type } = condition ?? {};
-  const previous = type === 'PodScheduled' ? pod.scheduled : undefined;
   const isKept = previous !== undefined && previous.status === condition?.status;
   const lastTransitionTime = isKept ? previous.lastTransitionTime : formatTime(nowMs);
   const status = {

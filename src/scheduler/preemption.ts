@@ -5,7 +5,7 @@ import { describeFit, type FitError } from './fit-error.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { NodeTable } from './node-table.ts';
 import type { Snapshot } from './pass.ts';
-import type { PodInfo } from './pod-info.ts';
+import type { PlacedPod, PodInfo } from './pod-info.ts';
 import type { Rejection } from './plugins.ts';
 
 /** A PodDisruptionBudget. */
@@ -18,14 +18,14 @@ export interface Disruptions {
 }
 
 export type Preemption =
-  | { node: string; victims: readonly PodInfo[] }
+  | { node: string; victims: readonly PlacedPod[] }
   /** `keepsNomination`: the pod waits for its victims to end. */
   | { node: undefined; message: string; keepsNomination: boolean };
 
 interface Candidate {
   node: string;
   /** Most important first. */
-  victims: readonly PodInfo[];
+  victims: readonly PlacedPod[];
   violations: number;
 }
 
@@ -141,12 +141,12 @@ function selectVictims(
 }
 
 /** Higher priority first, then longer running. */
-const byImportance = (a: PodInfo, b: PodInfo): number => b.priority - a.priority || a.startedMs - b.startedMs;
+const byImportance = (a: PlacedPod, b: PlacedPod): number => b.priority - a.priority || a.startedMs - b.startedMs;
 
 /** Pods whose disruption budget is used up, and the others; both in the order given. */
-function byBudget(pods: readonly PodInfo[], budgets: readonly Disruptions[]) {
+function byBudget(pods: readonly PlacedPod[], budgets: readonly Disruptions[]) {
   const left = budgets.map(({ allowed }) => allowed);
-  const violates = (pod: PodInfo): boolean => {
+  const violates = (pod: PlacedPod): boolean => {
     let violated = false;
     for (const [i, { namespace, selector, disrupted }] of budgets.entries()) {
       if (namespace !== pod.namespace || !selector?.length || disrupted.has(pod.name)) continue;
@@ -156,8 +156,8 @@ function byBudget(pods: readonly PodInfo[], budgets: readonly Disruptions[]) {
     }
     return violated;
   };
-  const violating: PodInfo[] = [];
-  const others: PodInfo[] = [];
+  const violating: PlacedPod[] = [];
+  const others: PlacedPod[] = [];
   for (const pod of pods) (violates(pod) ? violating : others).push(pod);
   return { violating, others };
 }
@@ -175,7 +175,7 @@ const criteria: readonly ((candidate: Candidate) => number)[] = [
 ];
 
 /** Of the victims of the highest priority. */
-const earliestStart = (victims: readonly PodInfo[]): number =>
+const earliestStart = (victims: readonly PlacedPod[]): number =>
   Math.min(...victims.filter(({ priority }) => priority === victims[0]!.priority).map(({ startedMs }) => startedMs));
 
 function pickCandidate(candidates: readonly Candidate[]): Candidate | undefined {

@@ -222,4 +222,4 @@ const isOther = (previous: PodInfo, pod: PodInfo): boolean =>
   !sameRecord(previous.labels, pod.labels) ||
   JSON.stringify(previous.tolerations) !== JSON.stringify(pod.tolerations) ||
   previous.nodeRequirement?.key !== pod.nodeRequirement?.key ||
-  JSON.stringify([...previous.requests]) !== JSON.stringify([...pod.requests]);
+  JSON.stringify([...previous.requests.amounts]) !== JSON.stringify([...pod.requests.amounts]);

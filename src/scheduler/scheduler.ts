@@ -8,7 +8,7 @@ import type { ScoringFactory } from '../wasm/index.ts';
 import { ClusterState, schedulerName } from './cluster-state.ts';
 import { describeFit } from './fit-error.ts';
 import { type PassResult, schedulePass } from './pass.ts';
-import { keyOf, type PodInfo } from './pod-info.ts';
+import { keyOf, type PlacedPod, type PodInfo } from './pod-info.ts';
 import { notScheduled, patchStatus, type StatusChange } from './pod-status.ts';
 import { planPreemption } from './preemption.ts';
 import type { QueuedPod } from './queue.ts';
@@ -205,13 +205,13 @@ class Scheduler {
     this.#tell(pod, 'Warning', 'FailedScheduling', message);
     const condition = notScheduled(pod, reason, message);
     const change: StatusChange = {
-      ...(condition && { condition }),
+      ...(condition && { condition, previous: pod.scheduled }),
       ...(nominatedNode !== undefined && { nominatedNode }),
     };
     if (Object.keys(change).length > 0) this.#write(this.#setStatus(pod, change));
   }
 
-  async #setStatus(pod: PodInfo, change: StatusChange): Promise<void> {
+  async #setStatus(pod: PlacedPod, change: StatusChange): Promise<void> {
     const { client, clock, log } = this.#options;
     try {
       await patchStatus(client, pod, change, clock.nowMs());
@@ -222,7 +222,7 @@ class Scheduler {
   }
 
   /** Evicts the victims. Meanwhile the pod is not tried again: each that goes would seem to make room. */
-  async #preempt(pod: PodInfo, node: string, victims: readonly PodInfo[]): Promise<void> {
+  async #preempt(pod: PodInfo, node: string, victims: readonly PlacedPod[]): Promise<void> {
     const { queue, nominations } = this.#state;
     this.#preempting.set(pod.uid, false);
     let failed = false;
@@ -238,7 +238,7 @@ class Scheduler {
     if (failed || wasHeld) queue.activate(pod.uid);
   }
 
-  async #evict(victim: PodInfo, preemptor: PodInfo, node: string): Promise<void> {
+  async #evict(victim: PlacedPod, preemptor: PodInfo, node: string): Promise<void> {
     const { client, clock } = this.#options;
     const { uid, name, namespace, generation, isDeleted } = victim;
     if (isDeleted) return;
@@ -260,22 +260,34 @@ class Scheduler {
   }
 
   #write(work: Promise<void>): void {
-    const done = work.finally(() => {
+    const failed = (error: unknown): void =>
+      this.#options.log.error('a write ended unexpectedly', { error: error instanceof Error ? error.stack : error });
+    const done = work.catch(failed).finally(() => {
       this.#writes.delete(done);
       this.#wake();
     });
     this.#writes.add(done);
   }
 
-  #tell(pod: PodInfo, type: 'Normal' | 'Warning', reason: string, message: string): void {
+  #tell(
+    pod: PlacedPod & { resourceVersion?: string },
+    type: 'Normal' | 'Warning',
+    reason: string,
+    message: string,
+  ): void {
     this.#options.recorder.event(subjectOf(pod), type, reason, truncated(message));
   }
 }
 
-const subjectOf = ({ name, namespace, uid, resourceVersion }: PodInfo): EventSubject => ({
+const subjectOf = ({
+  name,
+  namespace,
+  uid,
+  resourceVersion,
+}: PlacedPod & { resourceVersion?: string }): EventSubject => ({
   apiVersion: 'v1',
   kind: 'Pod',
-  metadata: { name, namespace, uid, resourceVersion },
+  metadata: { name, namespace, uid, ...(resourceVersion && { resourceVersion }) },
 });
 
 const truncated = (text: string): string =>

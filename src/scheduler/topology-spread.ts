@@ -3,7 +3,7 @@ import type { TopologySpreadConstraint } from '../schema/generated/index.ts';
 import { type LabelRequirements, matchesLabels, requirementsOfLabels } from '../schema/index.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { NodeTable } from './node-table.ts';
-import { type Labels, type PodInfo, requirementsOf } from './pod-info.ts';
+import { type Labels, type PlacedPod, type PodInfo, requirementsOf } from './pod-info.ts';
 import { type Rejection, reasons, reject } from './plugins.ts';
 import { isKeptOff } from './taints.ts';
 
@@ -56,7 +56,7 @@ const hasAllKeys = (constraints: readonly Constraint[], { facts }: NodeInfo): bo
   constraints.every(({ topologyKey }) => facts.labels[topologyKey] !== undefined);
 
 /** A selector that selects everything counts nothing. */
-function isCounted({ selector }: Constraint, pod: PodInfo, other: PodInfo): boolean {
+function isCounted({ selector }: Constraint, pod: PodInfo, other: PlacedPod): boolean {
   return (
     selector?.length !== 0 &&
     !other.isDeleted &&
@@ -112,7 +112,7 @@ export class SpreadState {
   }
 
   /** Takes a pod on a node into account, or (-1) no longer. */
-  count(other: PodInfo, node: NodeInfo, amount: 1 | -1): void {
+  count(other: PlacedPod, node: NodeInfo, amount: 1 | -1): void {
     if (other.namespace !== this.#pod.namespace || !hasAllKeys(this.#constraints, node)) return;
     for (const [i, constraint] of this.#constraints.entries()) {
       if (matchesLabels(constraint.selector, other.labels) && takesPart(constraint, this.#pod, node)) {

@@ -6,7 +6,7 @@ import type { PersistentVolume, PersistentVolumeClaim, StorageClass, Volume } fr
 import type { NodeInfo } from './node-info.ts';
 import { type NodeRequirement, nodeRequirement } from './node-selector.ts';
 import type { NodeTable } from './node-table.ts';
-import type { Labels, PodInfo } from './pod-info.ts';
+import type { Labels, PlacedPod, PodInfo } from './pod-info.ts';
 import { type PluginName, type Rejection, reasons, reject } from './plugins.ts';
 
 export interface ClaimFacts {
@@ -66,7 +66,7 @@ const zoneKeys = [
   'failure-domain.beta.kubernetes.io/region',
 ];
 
-const claimName = (pod: PodInfo, { name, persistentVolumeClaim }: Volume): string =>
+const claimName = (pod: PlacedPod, { name, persistentVolumeClaim }: Volume): string =>
   persistentVolumeClaim?.claimName ?? `${pod.name}-${name}`;
 
 /** What the claims of one pod say. */
