@@ -120,7 +120,7 @@ inOwnNamespace(import.meta.url, () => {
     const { cri } = await node.open();
     const registry = await startRegistry(node);
     t.after(() => registry.stop());
-    const { manager, events, cluster } = imageManager(cri);
+    const { manager, events, cluster } = imageManager(node, cri);
     const ensure = (image: string, more: Partial<Container> = {}, names: string[] = []) =>
       ensureOne(manager, { name: 'c', image, imagePullPolicy: 'IfNotPresent', ...more }, names);
 
@@ -152,6 +152,13 @@ inOwnNamespace(import.meta.url, () => {
     await admin.create(secrets, secret, { namespace: 'default' });
     cluster.clock.advance(10_000);
     await ensure('registry.example/closed:1', {}, ['pull']);
+    await ensure('registry.example/closed:1', {}, ['pull']);
+    assert.match(events.at(-1) ?? '', /can be accessed by the pod/);
+    // It lies there, but was pulled with a secret.
+    await assert.rejects(ensure('registry.example/closed:1'), { reason: 'ErrImagePull' });
+    await assert.rejects(ensure('registry.example/closed:1', { imagePullPolicy: 'Never' }), {
+      reason: 'ErrImageNeverPull',
+    });
   });
 });
 
@@ -190,7 +197,10 @@ async function output(
   return readFileSync(join(root, 'one.log'), 'utf8');
 }
 
-function imageManager(cri: CriClient): { manager: ImageManager; events: string[]; cluster: FakeCluster } {
+function imageManager(
+  node: RuntimeNode,
+  cri: CriClient,
+): { manager: ImageManager; events: string[]; cluster: FakeCluster } {
   const cluster = new FakeCluster();
   const events: string[] = [];
   const manager = createImageManager({
@@ -202,7 +212,7 @@ function imageManager(cri: CriClient): { manager: ImageManager; events: string[]
     budget: defaultBudget,
     nodeName: 'n',
     nodeIPs: [],
-    paths: { root: '', podLogs: '' },
+    paths: { root: join(node.root, 'kubelet'), podLogs: '' },
   });
   return { manager, events, cluster };
 }

@@ -1,4 +1,7 @@
 import assert from 'node:assert/strict';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { secrets } from '../../client/index.ts';
 import { defaultBudget } from '../../config/index.ts';
@@ -96,7 +99,7 @@ test('a password may hold colons; the old format and plain fields are read too',
 
 // --- pulls --------------------------------------------------------------------------------------------------------
 
-class Fixture {
+class Fixture implements Disposable {
   readonly cluster = new FakeCluster();
   readonly events: string[] = [];
   readonly pulls: { image: string; username: string | undefined }[] = [];
@@ -106,8 +109,10 @@ class Fixture {
   /** Throws to make a pull fail. */
   onPull: (image: string, username: string | undefined) => Promise<void> | void = () => {};
   readonly manager: ImageManager;
+  readonly root: string;
 
-  constructor(parallelImagePulls = 2) {
+  constructor(parallelImagePulls = 2, root = mkdtempSync(join(tmpdir(), 'pulls-'))) {
+    this.root = root;
     const { clock } = this.cluster;
     this.manager = createImageManager({
       client: this.cluster.clientFor('system:node:n'),
@@ -121,12 +126,17 @@ class Fixture {
       budget: { ...defaultBudget, parallelImagePulls },
       nodeName: 'n',
       nodeIPs: [],
-      paths: { root: '', podLogs: '' },
+      paths: { root: this.root, podLogs: '' },
     });
+  }
+
+  [Symbol.dispose](): void {
+    rmSync(this.root, { recursive: true, force: true });
   }
 
   async #call(method: string, request: { image?: { image?: string }; auth?: { username?: string } }): Promise<unknown> {
     const image = request.image?.image ?? '';
+    if (method === 'ListImages') return { images: [...this.present.keys()].map((name) => ({ id: `sha256:${name}` })) };
     if (method === 'PullImage') {
       this.pulls.push({ image, username: request.auth?.username });
       this.mostParallel = Math.max(this.mostParallel, ++this.parallel);
@@ -162,7 +172,7 @@ class Fixture {
 }
 
 test('an image that is there is used, and its user told', async () => {
-  const fixture = new Fixture();
+  using fixture = new Fixture();
   fixture.present.set('app:1', { uid: 7 }).set('named:1', { username: 'web' }).set('plain:1', {});
   assert.deepEqual(await fixture.manager.ensure(...fixture.pod()), {
     imageRef: 'sha256:app:1',
@@ -179,7 +189,7 @@ test('an image that is there is used, and its user told', async () => {
 });
 
 test('a pull is told with its time and size; short names get a tag', async () => {
-  const fixture = new Fixture();
+  using fixture = new Fixture();
   fixture.onPull = () => fixture.cluster.clock.advance(1234);
   await fixture.manager.ensure(...fixture.pod({ image: 'app' }));
   assert.deepEqual(fixture.pulls, [{ image: 'app:latest', username: undefined }]);
@@ -190,7 +200,7 @@ test('a pull is told with its time and size; short names get a tag', async () =>
 });
 
 test('Always pulls what is there, Never does not pull what is not', async () => {
-  const fixture = new Fixture();
+  using fixture = new Fixture();
   fixture.present.set('app:1', {});
   await fixture.manager.ensure(...fixture.pod({ imagePullPolicy: 'Always' }));
   assert.equal(fixture.pulls.length, 1);
@@ -202,11 +212,12 @@ test('Always pulls what is there, Never does not pull what is not', async () => 
 test('a name that is none is told as upstream tells it', async () => {
   const message =
     'Failed to apply default image tag "A B": couldn\'t parse image name "A B": invalid reference format: repository name (library/A B) must be lowercase';
-  assert.deepEqual(await new Fixture().fails({ image: 'A B' }), ['InvalidImageName', message]);
+  using fixture = new Fixture();
+  assert.deepEqual(await fixture.fails({ image: 'A B' }), ['InvalidImageName', message]);
 });
 
 test('after a failed pull the pod waits 10 s, then twice as long each time, and is told why', async () => {
-  const fixture = new Fixture();
+  using fixture = new Fixture();
   fixture.onPull = () => Promise.reject(new CriError(5, 'not found'));
   const error = 'rpc error: code = NotFound desc = not found';
   assert.deepEqual(await fixture.fails(), ['ErrImagePull', error]);
@@ -226,7 +237,7 @@ test('after a failed pull the pod waits 10 s, then twice as long each time, and 
 });
 
 test('what the runtime knows of the failure becomes the reason', async () => {
-  const fixture = new Fixture();
+  using fixture = new Fixture();
   fixture.onPull = () => Promise.reject(new Error('RegistryUnavailable: down'));
   assert.deepEqual(await fixture.fails(), [
     'RegistryUnavailable',
@@ -235,14 +246,14 @@ test('what the runtime knows of the failure becomes the reason', async () => {
 });
 
 test('no more pulls run at once than the budget allows', async () => {
-  const fixture = new Fixture(2);
+  using fixture = new Fixture(2);
   fixture.onPull = () => new Promise((resolve) => setImmediate(resolve));
   await Promise.all([...'abcdef'].map((name) => fixture.manager.ensure(...fixture.pod({ image: `${name}:1` }))));
   assert.deepEqual([fixture.pulls.length, fixture.mostParallel], [6, 2]);
 });
 
 test('each fitting credential is tried in turn; a missing secret is told and does no harm', async () => {
-  const fixture = new Fixture();
+  using fixture = new Fixture();
   const admin = fixture.cluster.clientFor('admin');
   await admin.create({ group: '', version: 'v1', resource: 'namespaces' }, { metadata: { name: 'default' } });
   const auths = { 'q.io': login('second'), 'q.io/app': login('first') };
@@ -260,4 +271,66 @@ test('each fitting credential is tried in turn; a missing secret is told and doe
     fixture.events[0],
     'Warning FailedToRetrieveImagePullSecret: Unable to retrieve some image pull secrets (gone); attempting to pull the image may not succeed.',
   );
+});
+
+async function withSecrets(fixture: Fixture, ...users: string[]): Promise<void> {
+  const admin = fixture.cluster.clientFor('admin');
+  await admin.create({ group: '', version: 'v1', resource: 'namespaces' }, { metadata: { name: 'default' } });
+  for (const user of users) {
+    await admin.create(secrets, secretOf({ 'q.io': login(user) }, user) as never, { namespace: 'default' });
+  }
+}
+
+const withSecret = (fixture: Fixture, name: string, more: Partial<Container> = {}): [Pod, Container] =>
+  fixture.pod({ image: 'q.io/app:1', ...more }, { imagePullSecrets: [{ name }] });
+
+test('what was pulled with a secret is only for those who have it, also after a restart', async () => {
+  using fixture = new Fixture();
+  await withSecrets(fixture, 'good', 'same', 'bad');
+  fixture.onPull = (_image, username) => {
+    if (username !== 'good') throw new Error('denied');
+  };
+  await fixture.manager.ensure(...withSecret(fixture, 'good'));
+  for (const at of [fixture, new Fixture(2, fixture.root)]) {
+    if (at !== fixture) {
+      await withSecrets(at, 'good', 'bad');
+      at.present.set('q.io/app:1', {});
+      at.onPull = () => Promise.reject(new Error('denied'));
+    }
+    at.pulls.length = 0;
+    await at.manager.ensure(...withSecret(at, 'good'));
+    assert.equal(at.pulls.length, 0);
+    await assert.rejects(at.manager.ensure(...withSecret(at, 'bad')), { reason: 'ErrImagePull' });
+    assert.deepEqual(at.pulls, [{ image: 'q.io/app:1', username: 'bad' }]);
+    await assert.rejects(at.manager.ensure(...withSecret(at, 'bad', { imagePullPolicy: 'Never' })), {
+      reason: 'ErrImageNeverPull',
+    });
+  }
+});
+
+test('an image whose pull has not ended in order is asked for again', async () => {
+  using fixture = new Fixture();
+  const crashed = Promise.withResolvers<void>();
+  fixture.onPull = () => crashed.promise;
+  const lost = fixture.manager.ensure(...fixture.pod());
+  while (fixture.pulls.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  using next = new Fixture(2, fixture.root);
+  next.present.set('app:1', {});
+  await next.manager.ensure(...next.pod());
+  assert.equal(next.pulls.length, 1);
+  await next.manager.ensure(...next.pod());
+  assert.equal(next.pulls.length, 1);
+  crashed.resolve();
+  await lost;
+});
+
+test('records of images that are gone are dropped', async () => {
+  using fixture = new Fixture();
+  await fixture.manager.ensure(...fixture.pod());
+  const folder = join(fixture.root, 'image_manager/pulled');
+  assert.equal(readdirSync(folder).length, 1);
+  using next = new Fixture(2, fixture.root);
+  next.present.set('other:1', {});
+  await next.manager.ensure(...next.pod({ image: 'other:1' }));
+  assert.deepEqual(readdirSync(folder), []);
 });

@@ -2,11 +2,12 @@ import { secrets } from '../../client/index.ts';
 import type { EventSubject } from '../../client/types.ts';
 import { formatDuration } from '../../schema/index.ts';
 import type { Container, Pod, Secret } from '../../schema/generated/index.ts';
-import type { AuthConfig, Image, ImageSpec, Init } from '../cri/types.ts';
+import type { Image, ImageSpec, Init } from '../cri/types.ts';
 import { Slots } from '../slots.ts';
 import { type EnsuredImage, type ImageManager, type KubeletEnv, PodStartError } from '../types.ts';
 import { type Credentials, credentialsFor, KeyringError } from './keyring.ts';
 import { PullBackOff } from './pull-back-off.ts';
+import { PullRecords } from './pull-records.ts';
 import { parseReference, ImageNameError, withDefaultTag } from './reference.ts';
 
 /** A pull is bounded by what the runtime bounds it by; this only keeps a lost answer from holding a slot for ever. */
@@ -32,13 +33,32 @@ interface Found {
   image: Image;
 }
 
+interface PulledAs {
+  imageRef: string;
+  used: Credentials | undefined;
+}
+
+interface Pulled {
+  found: Found;
+  used: Credentials | undefined;
+  tookMs: number;
+}
+
 class Puller {
   readonly #env: KubeletEnv;
   readonly #backOff: PullBackOff;
   readonly #slots: Slots;
+  readonly #records: PullRecords;
 
   constructor(env: KubeletEnv) {
+    const { clock, log, cri } = env;
     this.#env = env;
+    this.#records = new PullRecords({
+      root: env.paths.root,
+      clock,
+      log,
+      present: async () => new Set((await cri.call('ListImages', {})).images.map(({ id }) => id)),
+    });
     this.#backOff = new PullBackOff(env.clock);
     this.#slots = new Slots(env.budget.parallelImagePulls);
   }
@@ -47,7 +67,7 @@ class Puller {
     const wish = this.#wish(pod, container);
     const policy = container.imagePullPolicy ?? 'IfNotPresent';
     const found = policy === 'Always' ? undefined : await this.#inspect(wish);
-    if (found) {
+    if (found && (await this.#mayUse(wish, found))) {
       this.#event(
         wish,
         'Pulled',
@@ -61,6 +81,16 @@ class Puller {
       throw new PodStartError('ErrImageNeverPull', message);
     }
     return this.#pull(wish);
+  }
+
+  /** Not when it was pulled with a secret that this pod does not have. */
+  async #mayUse(wish: Wish, { id }: Found): Promise<boolean> {
+    try {
+      return !(await this.#records.mustPull(wish.requested, id, () => this.#credentials(wish)));
+    } catch (error) {
+      if (error instanceof PodStartError) throw error;
+      throw new PodStartError('ImageInspectError', textOf(error));
+    }
   }
 
   #wish(pod: Pod, container: Container): Wish {
@@ -102,11 +132,13 @@ class Puller {
       throw new PodStartError('ImagePullBackOff', `Back-off pulling image "${requested}": ${waitsFor}`);
     }
     const credentials = await this.#credentials(wish);
+    await this.#begin(requested);
     this.#event(wish, 'Pulling', `Pulling image "${requested}"`);
     const { clock } = this.#env;
     const askedMs = clock.monotonicMs();
     try {
-      const { found, tookMs } = await this.#slots.run(() => this.#pullNow(wish, credentials));
+      const { found, tookMs, used } = await this.#slots.run(() => this.#pullNow(wish, credentials));
+      await this.#records.succeeded(requested, found.id, used);
       const waitedMs = clock.monotonicMs() - askedMs;
       const durations = `in ${goDuration(tookMs)} (${goDuration(waitedMs)} including waiting)`;
       this.#event(
@@ -116,6 +148,7 @@ class Puller {
       );
       return ensured(found);
     } catch (error) {
+      await this.#records.failed(requested);
       const text = textOf(error);
       this.#warn(wish, 'Failed', `Failed to pull image "${requested}": ${text}`);
       const failure = pullFailure(requested, text);
@@ -124,25 +157,34 @@ class Puller {
     }
   }
 
-  async #pullNow(wish: Wish, credentials: readonly Credentials[]): Promise<{ found: Found; tookMs: number }> {
+  async #begin(requested: string): Promise<void> {
+    try {
+      await this.#records.begin(requested);
+    } catch (error) {
+      const why = `Failed to record image pull intent for container image "${requested}": ${(error as Error).message}`;
+      throw new PodStartError('ErrImagePull', why);
+    }
+  }
+
+  async #pullNow(wish: Wish, credentials: readonly Credentials[]): Promise<Pulled> {
     const { clock } = this.#env;
     const beganMs = clock.monotonicMs();
-    const imageRef = await this.#pullWithAny(wish, credentials);
+    const { imageRef, used } = await this.#pullWithAny(wish, credentials);
     const found = (await this.#status(wish)) ?? { id: imageRef, image: emptyImage(imageRef) };
-    return { found, tookMs: clock.monotonicMs() - beganMs };
+    return { found, used, tookMs: clock.monotonicMs() - beganMs };
   }
 
   /** With each of the credentials in turn, or without any. */
-  async #pullWithAny({ spec, pod }: Wish, credentials: readonly Credentials[]): Promise<string> {
+  async #pullWithAny({ spec, pod }: Wish, credentials: readonly Credentials[]): Promise<PulledAs> {
     const { name = '', namespace = '', uid = '' } = pod.metadata;
     const sandboxConfig = { metadata: { name, namespace, uid, attempt: 0 } };
-    const attempts: (Init<AuthConfig> | undefined)[] =
-      credentials.length > 0 ? credentials.map(({ username, password }) => ({ username, password })) : [undefined];
     const errors: string[] = [];
-    for (const auth of attempts) {
+    for (const used of credentials.length > 0 ? credentials : [undefined]) {
+      const auth = used && { username: used.username, password: used.password };
       try {
         const request = { image: spec, sandboxConfig, ...(auth && { auth }) };
-        return (await this.#env.cri.call('PullImage', request, { timeoutMs: pullLimitMs })).imageRef;
+        const { imageRef } = await this.#env.cri.call('PullImage', request, { timeoutMs: pullLimitMs });
+        return { imageRef, used };
       } catch (error) {
         errors.push(textOf(error));
       }
