@@ -16,10 +16,10 @@ export async function terminationMessage(status: ContainerStatus): Promise<strin
     policy === 'FallbackToLogsOnError' && status.exitCode !== 0 && status.reason !== 'ContainerCannotRun';
   const file = path && status.mounts.find(({ containerPath }) => containerPath === path)?.hostPath;
   if (file) {
-    const written = await tail(file, fileLimitBytes).catch((error) =>
+    const written = await tail(file, fileLimitBytes).then(String, (error) =>
       isMissing(error) ? '' : `Error on reading termination log ${file}: ${String(error)}`,
     );
-    if (written !== '') return written.toString();
+    if (written !== '') return written;
   }
   return mayUseLog ? lastOfLog(status.logPath) : '';
 }
