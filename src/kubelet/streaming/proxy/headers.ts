@@ -37,6 +37,7 @@ export function requestHeaders(request: HttpRequest, more: Readonly<Record<strin
       continue;
     append(lines, name, value);
   }
+  if (request.header('transfer-encoding')) lines['transfer-encoding'] = 'chunked';
   const before = request.header('x-forwarded-for');
   lines['x-forwarded-for'] = before ? `${before}, ${request.remoteAddress}` : request.remoteAddress;
   return { ...lines, ...more };

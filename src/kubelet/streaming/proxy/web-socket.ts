@@ -34,7 +34,6 @@ export async function proxyWebSocket(
     stream.leave();
     throw error;
   }
-  pod.pause();
   pod.on('close', () => stream.leave());
   setCut(() => pod.terminate());
   if (response.closed) pod.terminate();
@@ -57,7 +56,10 @@ async function dial(
     followRedirects: false,
   });
   return new Promise((resolve, reject) => {
-    socket.once('open', () => resolve({ socket }));
+    socket.once('open', () => {
+      socket.pause(); // what the pod says first is for the client, who is not connected yet
+      resolve({ socket });
+    });
     socket.once('unexpected-response', (_request, refusal) => resolve({ refusal }));
     socket.on('error', (error) => reject(unreachable(describe(error))));
   });
