@@ -123,16 +123,19 @@ async function removeNode({ settings, keepImages }: Wish, paths: DataPaths): Pro
   await remove(paths.kubelet, paths.podLogs, paths.run);
 }
 
-/** Of a runtime that is not ours and goes on running: its pods are the kubelet's all the same. */
+/** Of a runtime that is not ours and goes on running: the pods that have their logs with us. */
 async function removeForeignPods({ config }: Settings, paths: DataPaths): Promise<void> {
+  const logs = await readdir(paths.podLogs).catch(() => []);
+  const uids = new Set(logs.map((name) => name.slice(name.lastIndexOf('_') + 1)));
   const endpoint = config.kubelet.containerRuntimeEndpoint;
   const mode = config.runtime.mode === 'own' ? 'own' : 'auto';
-  const socketPath = await findRuntimeSocket({ endpoint, mode, paths });
+  const socketPath = uids.size > 0 ? await findRuntimeSocket({ endpoint, mode, paths }) : undefined;
   if (!socketPath || socketPath.startsWith(`${paths.run}/`)) return;
   const cri = createCriClient({ socketPath, clock: systemClock, log: progress });
   try {
     const { items } = await cri.call('ListPodSandbox', {});
-    for (const { id, metadata } of items) {
+    const ours = items.filter(({ metadata }) => uids.has(metadata?.uid ?? ''));
+    for (const { id, metadata } of ours) {
       try {
         await cri.call('StopPodSandbox', { podSandboxId: id });
         await cri.call('RemovePodSandbox', { podSandboxId: id });
@@ -140,7 +143,7 @@ async function removeForeignPods({ config }: Settings, paths: DataPaths): Promis
         progress.warn(`pod ${metadata?.namespace}/${metadata?.name} could not be removed: ${(error as Error).message}`);
       }
     }
-    console.log(`removed ${items.length} pods of the container runtime at ${socketPath}`);
+    console.log(`removed ${ours.length} pods of the container runtime at ${socketPath}`);
   } finally {
     cri.close();
   }
