@@ -19,7 +19,7 @@ import { createStreaming, type Streaming } from '../../src/kubelet/streaming/ind
 import { runtimeLabels } from '../../src/kubelet/types.ts';
 import { silentLogger, systemClock } from '../../src/kernel/index.ts';
 import { definitions } from '../../src/resources/index.ts';
-import type { Pod } from '../../src/schema/generated/index.ts';
+import type { ContainerStatus, Pod } from '../../src/schema/generated/index.ts';
 import { referenceCodec } from '../../src/schema/index.ts';
 
 export const run = promisify(execFile);
@@ -188,6 +188,7 @@ export class StreamNode {
           labels: { ...sandbox.labels, [runtimeLabels.containerName]: container },
           tty: tty ?? false,
           stdin: stdin ?? false,
+          stdinOnce: stdin ?? false,
           linux: { securityContext: {} },
         },
       });
@@ -208,6 +209,12 @@ export class StreamNode {
       body: { status: change },
     });
     if (status !== 200) throw new Error(text);
+  }
+
+  /** Another state of the pod's only container. */
+  setContainer(pod: RunningPod, change: Partial<ContainerStatus>): Promise<void> {
+    const [status] = statusOf(pod)?.containerStatuses ?? [];
+    return this.setStatus(pod, { containerStatuses: [{ ...status!, ...change }] });
   }
 
   async #createPod(name: string, names: readonly string[], more: object): Promise<string> {

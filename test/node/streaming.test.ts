@@ -78,6 +78,35 @@ if (inOwnNetwork(import.meta.url)) {
           assert.match(stdout, /33 99\r\n\/dev\/pts\/\d+\r\n40 120\r\n/);
         });
 
+        test('attach: output and input of what runs already', async () => {
+          const cat = await node.runPod({
+            containers: { main: 'read a; echo got $a; read b; echo got $b; sleep 0.5' },
+            stdin: true,
+          });
+          const { stdout, stderr } = await ask(['attach', '-i', cat.name], Buffer.from('one\ntwo\n'));
+          assert.equal(stdout.toString(), 'got one\ngot two\n', stderr);
+        });
+
+        test('many at once', async () => {
+          const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => exec(`echo ${i}; exit ${i}`)));
+          assert.deepEqual(
+            answers.map(({ code, stdout }) => [code, stdout.toString()]),
+            answers.map((_, i) => [i, `${i}\n`]),
+          );
+        });
+
+        test('a program that reads slowly makes kubectl wait', async () => {
+          const input = Buffer.alloc(48 << 20, 'x');
+          const before = process.memoryUsage().rss;
+          const { code, stdout, stderr } = await ask(
+            ['exec', '-i', pod.name, '-c', 'main', '--', 'sh', '-c', 'sleep 1.5; wc -c'],
+            input,
+          );
+          assert.deepEqual([code, stdout.toString()], [0, `${input.length}\n`], stderr);
+          const grown = process.memoryUsage().rss - before;
+          assert.ok(grown < 24 << 20, `${grown >> 20} MiB more`);
+        });
+
         test('a container that does not exist', async () => {
           const { code, stderr } = await ask(['exec', pod.name, '-c', 'none', '--', 'true']);
           assert.equal(code, 1);
