@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { systemClock } from '../../src/kernel/index.ts';
-import type { RuntimeEvent } from '../../src/kubelet/cri/index.ts';
+import type { CriClient, RuntimeEvent } from '../../src/kubelet/cri/index.ts';
 import { inOwnNamespace } from '../support/own-namespace.ts';
 import { busybox, persistently, processesWith, RuntimeNode, statusOf, until } from './runtime-support.ts';
 
@@ -137,16 +137,17 @@ inOwnNamespace(import.meta.url, () => {
   test('cleaned up, nothing is left, whether containerd runs or is dead', async () => {
     for (const isDead of [false, true]) {
       await using node = new RuntimeNode();
-      const namespacesBefore = networkNamespaces();
       const runtime = await node.open();
       const pod = await node.pod(runtime.cri);
       await pod.run('sleep 1000');
+      const namespace = await networkNamespace(runtime.cri, pod.sandboxId);
+      assert.ok(existsSync(namespace));
       const pid = pidOf(runtime);
       await node.close(runtime);
       if (isDead) process.kill(pid, 'SIGKILL');
       assert.deepEqual(await node.cleanup(), { sandboxes: 1, containers: 0 });
       assert.deepEqual(processesWith(node.paths.run), []);
-      assert.deepEqual(networkNamespaces(), namespacesBefore);
+      assert.ok(!existsSync(namespace));
       assert.deepEqual(controlGroups(pod.cgroupParent.split('/')[1] ?? ''), []);
       const mounts = readFileSync('/proc/self/mountinfo', 'utf8');
       assert.ok(!mounts.includes(node.paths.run) && !mounts.includes(node.root), mounts);
@@ -221,7 +222,11 @@ const controlGroups = (name: string): string[] =>
     .map((hierarchy) => join('/sys/fs/cgroup', hierarchy, name))
     .filter((path) => existsSync(path));
 
-const networkNamespaces = (): string[] => readdirSync('/run/netns').filter((name) => name.startsWith('cni-'));
+async function networkNamespace(cri: CriClient, podSandboxId: string): Promise<string> {
+  const { info } = await cri.call('PodSandboxStatus', { podSandboxId, verbose: true });
+  const { runtimeSpec } = JSON.parse(info['info'] ?? '{}');
+  return runtimeSpec.linux.namespaces.find(({ type }: { type: string }) => type === 'network').path;
+}
 
 /** User and system time in hundredths of a second. */
 function cpuTicks(pid: number): number {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { RuntimeError } from './errors.ts';
 import { hasSysResource, type Machine, probeMachine, requireMachine } from './machine.ts';
-import { chooseHandlers } from './own.ts';
+import { chooseHandlers, containerdCommand } from './own.ts';
 
 const able: Machine = {
   isRoot: true,
@@ -80,4 +80,23 @@ test('the right to lower oom_score_adj is read from the effective capabilities',
   assert.equal(hasSysResource('Name:\tx\nCapEff:\t000001ffffffffff\n'), true);
   assert.equal(hasSysResource('Name:\tx\nCapEff:\t000001fffeffffff\n'), false);
   assert.equal(hasSysResource(''), false);
+});
+
+test('how containerd is started follows the machine', () => {
+  const programs = { containerd: '/c', runc: '/r', crun: '/u', unshare: '/unshare', nsenter: '/nsenter' };
+  const hybrid: Machine = { ...able, programs, cgroups: { kind: 'hybrid', unified: '/cg/unified', hierarchies: [] } };
+  const plain = ['/c', '-c', '/config'];
+  const file = '/run/x/ns/mnt';
+  assert.deepEqual(containerdCommand({ ...able, programs }, 'crun', '/config'), plain);
+  assert.deepEqual(containerdCommand(hybrid, 'runc', '/config', { file, exists: true }), plain);
+  assert.deepEqual(containerdCommand(hybrid, 'crun', '/config', { file, exists: true }), [
+    '/nsenter',
+    `--mount=${file}`,
+    ...plain,
+  ]);
+  const first = containerdCommand(hybrid, 'crun', '/config', { file, exists: false });
+  assert.deepEqual(first.slice(0, 4), ['/unshare', `--mount=${file}`, '--propagation', 'unchanged']);
+  assert.deepEqual(first.slice(-4), ['/cg/unified', ...plain]);
+  const systemd = { ...able, isSystemd: true, programs: { ...programs, 'systemd-run': '/sr' } };
+  assert.deepEqual(containerdCommand(systemd, 'crun', '/config'), ['/sr', '--scope', '--quiet', '--collect', ...plain]);
 });

@@ -20,7 +20,7 @@ export interface Machine {
   missingPlugins: readonly string[];
 }
 
-const programs = ['containerd', 'runc', 'crun', 'unshare', 'nsenter', 'mount', 'umount'] as const;
+const programs = ['containerd', 'runc', 'crun', 'unshare', 'nsenter', 'systemd-run'] as const;
 export type Program = (typeof programs)[number];
 
 export interface ProbePaths {

@@ -135,19 +135,37 @@ async function wantedConfig({ paths, machine, handler, sandboxImage }: OwnOption
 
 /**
  * crun refuses hybrid control groups unless the v2 hierarchy is out of sight; so there containerd and all that it
- * starts live in a mount namespace without it, always the same one, since their other mounts are in it too.
+ * starts live in a mount namespace without it, always the same one, since their other mounts are in it too. Under
+ * systemd it gets a scope, so that stopping our unit ends neither it nor its pods.
  */
+export function containerdCommand(
+  { programs, cgroups, isSystemd }: Machine,
+  defaultHandler: string,
+  config: string,
+  namespace?: { file: string; exists: boolean },
+): string[] {
+  const { containerd = '', nsenter = '', unshare = '' } = programs;
+  const scope =
+    isSystemd && programs['systemd-run'] ? [programs['systemd-run'], '--scope', '--quiet', '--collect'] : [];
+  const plain = [containerd, '-c', config];
+  if (!namespace || !hidesUnified(cgroups, defaultHandler)) return [...scope, ...plain];
+  const { file, exists } = namespace;
+  if (exists) return [...scope, nsenter, `--mount=${file}`, ...plain];
+  const hide = ['sh', '-c', 'umount "$0" && exec "$@"', cgroups.unified ?? ''];
+  return [...scope, unshare, `--mount=${file}`, '--propagation', 'unchanged', ...hide, ...plain];
+}
+
+const hidesUnified = ({ kind }: Machine['cgroups'], defaultHandler: string): boolean =>
+  kind === 'hybrid' && defaultHandler === 'crun';
+
 async function commandLine({ machine, paths, handler }: OwnOptions): Promise<string[]> {
   const files = ownFiles(paths);
-  const { containerd = '', nsenter, unshare } = machine.programs;
-  const plain = [containerd, '-c', files.config];
-  const { kind, unified } = machine.cgroups;
-  if (kind !== 'hybrid' || !unified || chooseHandlers(machine, handler)[0]?.name !== 'crun') return plain;
-  if (!nsenter || !unshare) throw new RuntimeError('the program unshare was not found: install the package util-linux');
-  const { file, exists } = await prepareNamespaceFile(files.namespace);
-  if (exists) return [nsenter, `--mount=${file}`, ...plain];
-  const hide = ['sh', '-c', 'umount "$0" && exec "$@"', unified];
-  return [unshare, `--mount=${file}`, '--propagation', 'unchanged', ...hide, ...plain];
+  const first = chooseHandlers(machine, handler)[0]?.name ?? '';
+  if (!hidesUnified(machine.cgroups, first)) return containerdCommand(machine, first, files.config);
+  if (!machine.programs.nsenter || !machine.programs.unshare) {
+    throw new RuntimeError('the program unshare was not found: install the package util-linux');
+  }
+  return containerdCommand(machine, first, files.config, await prepareNamespaceFile(files.namespace));
 }
 
 /** Proxies are the only part of our environment that is containerd's business. */
