@@ -72,7 +72,7 @@ async function runRequest(env: HookEnv, action: HTTPGetAction, target: HookTarge
   try {
     await get(isSecure, url, action, target);
   } catch (error) {
-    if (!isSecure || (error as NodeJS.ErrnoException).code !== 'ERR_SSL_WRONG_VERSION_NUMBER') throw error;
+    if (!isSecure || !/wrong version number/i.test(text(error))) throw error;
     await get(false, url, action, target);
     env.fellBack(target.pod, url);
   }

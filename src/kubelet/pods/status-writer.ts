@@ -116,7 +116,7 @@ export function mergeStatus(current: PodStatus, next: PodStatus): PodStatus {
   return {
     ...next,
     ...(phase && { phase }),
-    conditions: [...others, ...own],
+    ...((others.length > 0 || own.length > 0) && { conditions: [...others, ...own] }),
     ...(current.resourceClaimStatuses && { resourceClaimStatuses: current.resourceClaimStatuses }),
     ...(current.nominatedNodeName && { nominatedNodeName: current.nominatedNodeName }),
   };
