@@ -15,7 +15,6 @@ if (paths.length === 0) {
   process.stderr.write('usage: node test/system/kubectl-node.ts PATH-TO-KUBECTL…\n');
   process.exit(2);
 }
-process.exitCode = process.env[marker] ? await inside() : await outside();
 
 async function outside(): Promise<number> {
   const name = `ns-kubectl-${process.pid}`;
@@ -44,7 +43,10 @@ async function inside(): Promise<number> {
           () => undefined,
           (reason: unknown) => reason,
         );
-        if (error) failures++;
+        if (error) {
+          failures++;
+          process.stderr.write(node.output().slice(-4_000));
+        }
         const took = `${Math.round(performance.now() - beganMs)} ms`;
         console.log(`${error ? 'FAIL' : 'ok  '} ${basename(path)}: ${what} (${took})${error ? `\n     ${error}` : ''}`);
       }
@@ -143,7 +145,7 @@ const story: readonly [string, Step][] = [
         await eventually(
           'a line',
           async () => {
-            await k.run(`exec ${pod} -- wget -qO- http://localhost:8080/seen-by-logs`).catch(() => '');
+            await k.run(`exec ${pod} -- wget -qO- http://localhost:8080/?seen-by-logs`).catch(() => '');
             return logs.output().includes('seen-by-logs');
           },
           logs.output,
@@ -251,3 +253,5 @@ async function eventually(
     await new Promise((done) => setTimeout(done, 200));
   }
 }
+
+process.exitCode = process.env[marker] ? await inside() : await outside();
