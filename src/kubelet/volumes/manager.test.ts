@@ -210,6 +210,29 @@ test('release unmounts and removes everything, and does nothing the second time'
   await assert.rejects(stat(join(env.paths.root, 'pods/uid-1')), { code: 'ENOENT' });
 });
 
+test('pods of a predecessor are asked for until they are prepared', async (t) => {
+  const { api, env, volumes, changed } = await fixture(t);
+  const pod = using({ name: 'e', emptyDir: {} });
+  await volumes.prepare(pod);
+  await volumes.prepare({ ...pod, metadata: { ...pod.metadata, uid: 'uid-2' } });
+  volumes.stop();
+  const asked: string[] = [];
+  const successor = createVolumeManager(env, { mounter: new FakeMounter(), onChange: (uid) => asked.push(uid) });
+  t.after(() => successor.stop());
+  let before = 0;
+  const wait = async (): Promise<void> => {
+    api.clock.advance(5_000);
+    while (asked.length === before) await new Promise((resolve) => setImmediate(resolve));
+    before = asked.length;
+  };
+  await wait();
+  assert.deepEqual(asked.sort(), ['uid-1', 'uid-2']);
+  await successor.prepare(pod);
+  await wait();
+  assert.deepEqual(asked, ['uid-1', 'uid-2', 'uid-2']);
+  assert.deepEqual(changed, []);
+});
+
 test('calls for one pod at the same time do not get in each other’s way', async (t) => {
   const { api, volumes } = await fixture(t);
   const pod = using({ name: 's', secret: { secretName: 's' } }, { name: 'e', emptyDir: {} });

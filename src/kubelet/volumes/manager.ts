@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readdir, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodes } from '../../client/index.ts';
+import type { Timer } from '../../kernel/index.ts';
 import type { Node, Pod, PodStatus, Volume } from '../../schema/generated/index.ts';
 import { parseQuantity, quantityValue } from '../../schema/index.ts';
 import {
@@ -39,6 +40,10 @@ export interface VolumesOptions {
   mounter?: Mounter;
 }
 
+const adoptionMs = 5_000;
+/** Those that are never prepared have ended. */
+const adoptionTries = 6;
+
 /** Of all Secrets, tokens and downward files of all pods together. Only what is used takes memory. */
 const memoryLimitBytes = 256n << 20n;
 
@@ -62,7 +67,10 @@ export class Volumes implements VolumeManager {
   readonly #written = new Map<string, string>();
   /** The last call for each pod that is under way. */
   readonly #turns = new Map<string, Promise<unknown>>();
+  readonly #onChange: (podUid: string) => void;
   #memory: Promise<void> | undefined;
+  #adoption: Timer | undefined;
+  #isStopped = false;
 
   constructor(env: VolumesEnv, { onChange = () => {}, mounter = systemMounter }: VolumesOptions) {
     const { client, clock, log } = env;
@@ -70,6 +78,8 @@ export class Volumes implements VolumeManager {
     this.#mounter = mounter;
     this.#references = new References({ client, clock, log, onChange });
     this.#tokens = new TokenManager({ client, clock, log, onDue: onChange });
+    this.#onChange = onChange;
+    this.#adoptLater(adoptionTries);
     this.#sources = { references: this.#references, tokens: this.#tokens, allocatable: () => this.#allocatable() };
   }
 
@@ -128,8 +138,23 @@ export class Volumes implements VolumeManager {
 
   /** Ends the watches. What is mounted stays: pods outlive this process. */
   stop(): void {
+    this.#isStopped = true;
+    this.#adoption?.cancel();
     this.#references.stop();
     this.#tokens.stop();
+  }
+
+  /** Pods of a predecessor run on, but nobody follows what they refer to until they are prepared: that is asked for. */
+  #adoptLater(tries: number): void {
+    if (tries === 0 || this.#isStopped) return;
+    this.#adoption = this.#env.clock.after(adoptionMs, () => void this.#adopt(tries));
+  }
+
+  async #adopt(tries: number): Promise<void> {
+    const left = await this.present().catch(() => []);
+    const strange = left.filter((uid) => !this.#references.knows(uid));
+    for (const uid of strange) this.#onChange(uid);
+    if (strange.length > 0) this.#adoptLater(tries - 1);
   }
 
   async #setUp(pod: Pod, volume: Volume): Promise<MountedVolume> {

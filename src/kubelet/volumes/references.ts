@@ -65,6 +65,10 @@ export class References {
     for (const [key, { kind, name }] of wanted) this.#join(key, uid, kind, namespace, name);
   }
 
+  knows(podUid: string): boolean {
+    return this.#keysOfPod.has(podUid);
+  }
+
   forget(podUid: string): void {
     for (const key of this.#keysOfPod.get(podUid) ?? []) this.#leave(key, podUid);
     this.#keysOfPod.delete(podUid);
