@@ -128,9 +128,9 @@ inOwnNamespace(import.meta.url, () => {
     const container = await pod.run('sleep 1000');
     const pid = pidOf(first);
     await node.close(first);
-    const second = await node.open({ handler: 'runc' });
+    const second = await node.open({ handler: 'crun' });
     assert.notEqual(pidOf(second), pid);
-    assert.equal(second.handlers[0], 'runc');
+    assert.equal(second.handlers[0], 'crun');
     assert.equal((await statusOf(second.cri, container)).state, 'CONTAINER_RUNNING');
   });
 

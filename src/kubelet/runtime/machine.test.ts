@@ -31,7 +31,7 @@ test('what is lacking is said in one line that names the package', () => {
     [{ programs: { runc: '/bin/runc' } }, 'the program containerd was not found: install the package containerd'],
     [
       { programs: { containerd: '/bin/containerd' } },
-      'neither crun nor runc was found: install the package crun or runc',
+      'neither runc nor crun was found: install the package runc or crun',
     ],
     [
       { missingPlugins: ['portmap'] },
@@ -66,11 +66,11 @@ test('programs and plugins are found where they are', async () => {
   rmSync(root, { recursive: true });
 });
 
-test('crun is preferred; what the configuration names must be there', () => {
+test('runc is preferred; what the configuration names must be there', () => {
   const names = (machine: Machine, wanted: 'auto' | 'runc' | 'crun') =>
     chooseHandlers(machine, wanted).map(({ name }) => name);
-  assert.deepEqual(names(able, 'auto'), ['crun', 'runc']);
-  assert.deepEqual(names(able, 'runc'), ['runc', 'crun']);
+  assert.deepEqual(names(able, 'auto'), ['runc', 'crun']);
+  assert.deepEqual(names(able, 'crun'), ['crun', 'runc']);
   const runcOnly = { ...able, programs: { runc: '/bin/runc' } };
   assert.deepEqual(names(runcOnly, 'auto'), ['runc']);
   assert.throws(() => names(runcOnly, 'crun'), refusal('runtime.handler is crun, but the program crun was not found'));

@@ -67,7 +67,7 @@ export function requireMachine({
   const lacks = (what: string, debian: string): RuntimeError =>
     new RuntimeError(`${what}: install the package ${debian}, ${elsewhere}`);
   if (!programs.containerd) throw lacks('the program containerd was not found', 'containerd');
-  if (!programs.runc && !programs.crun) throw lacks('neither crun nor runc was found', 'crun or runc');
+  if (!programs.runc && !programs.crun) throw lacks('neither runc nor crun was found', 'runc or crun');
   if (!cniBinDir) throw lacks('no CNI plugins were found', 'containernetworking-plugins');
   if (missingPlugins.length > 0) {
     throw lacks(`${cniBinDir} lacks the CNI plugin ${missingPlugins.join(', ')}`, 'containernetworking-plugins');
