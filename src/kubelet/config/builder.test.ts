@@ -244,6 +244,19 @@ test('a file of a volume gives variables, but none from outside of it', async (t
   await assert.rejects(build({ env: from('out/passwd') }), { message: "couldn't parse env file" });
 });
 
+test('a Secret’s bytes reach the container as they are', async (t) => {
+  const { api, build } = await fixture(t);
+  const bytes = Buffer.from([0x61, 0xff, 0xc3, 0x28, 0x62]);
+  api.put('secrets', { metadata: { name: 's', namespace: 'shop' }, data: { k: bytes.toString('base64') } } as never);
+  const env = [
+    { name: 'A', valueFrom: { secretKeyRef: { name: 's', key: 'k' } } },
+    { name: 'B', value: '<$(A)>' },
+  ];
+  const { envs } = await build({ env });
+  assert.deepEqual(Buffer.from(envs?.[0]?.value ?? []), bytes);
+  assert.deepEqual(Buffer.from(envs?.[1]?.value ?? []), Buffer.concat([Buffer.from('<'), bytes, Buffer.from('>')]));
+});
+
 test('services of the namespace are in the environment', async (t) => {
   const { api, build } = await fixture(t);
   const spec = { clusterIP: '10.96.0.5', ports: [{ port: 80 }] };

@@ -17,6 +17,7 @@ import { containerAnnotations, containerLabels } from './identity.ts';
 import { type Machine, probeMachine } from './machine.ts';
 import { absolute, volumeMounts } from './mounts.ts';
 import { containerResources } from './resources.ts';
+import { bytesOfText } from './raw-text.ts';
 import { podLogFolder, sandboxConfig } from './sandbox.ts';
 import { containerSecurity, verifyNonRoot } from './security.ts';
 import { podRejection } from './sysctls.ts';
@@ -115,7 +116,7 @@ class Builder {
       command: (container.command ?? []).map((part) => expand(part, lookup)),
       args: (container.args ?? []).map((part) => expand(part, lookup)),
       workingDir: container.workingDir ?? '',
-      envs: [...variables].map(([key, value]) => ({ key, value: Buffer.from(value) })),
+      envs: [...variables].map(([key, value]) => ({ key, value: bytesOfText(value) })),
       mounts: [
         ...mounts,
         ...(await this.#hosts(pod, container, podIPs)),

@@ -3,6 +3,7 @@ import { containerNamed, goQuote, resourceField } from '../volumes/index.ts';
 import { keyNotInFile, variableInFile } from './env-file.ts';
 import { expand } from './expansion.ts';
 import { podField, type PodFacts } from './pod-field.ts';
+import { textOfBytes } from './raw-text.ts';
 
 /** Where variables come from beside the pod itself. */
 export interface EnvironmentSources {
@@ -95,7 +96,7 @@ function reader({ configMap, secret }: EnvironmentSources): { configMap: Read; s
   return {
     configMap: once('configmap', configMap, ({ data = {} }) => data),
     secret: once('secret', secret, ({ data = {} }) =>
-      Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value, 'base64').toString()])),
+      Object.fromEntries(Object.entries(data).map(([key, value]) => [key, textOfBytes(Buffer.from(value, 'base64'))])),
     ),
   };
 }
