@@ -68,10 +68,15 @@ function waitingFor(state: ContainerState | undefined): string {
 /** `containerd://<id>` → `<id>`. */
 export const runtimeId = (containerID: string): string => containerID.replace(/^.*:\/\//, '');
 
+const mirrorAnnotation = 'kubernetes.io/config.mirror';
+
+/** A static pod's mirror carries the uid that the runtime knows the pod by. */
+const runtimeUid = ({ metadata }: Pod): string => metadata.annotations?.[mirrorAnnotation] ?? metadata.uid ?? '';
+
 /** The runtime's id of a running container. */
 export async function runningContainer(cri: CriClient, pod: Pod, name: string): Promise<string | undefined> {
   const labelSelector = {
-    [runtimeLabels.podUid]: pod.metadata.uid ?? '',
+    [runtimeLabels.podUid]: runtimeUid(pod),
     [runtimeLabels.containerName]: name,
   };
   const { containers } = await cri.call('ListContainers', {
@@ -84,7 +89,7 @@ export async function runningContainer(cri: CriClient, pod: Pod, name: string): 
 export async function readySandbox(cri: CriClient, pod: Pod): Promise<string | undefined> {
   const { items } = await cri.call('ListPodSandbox', {
     filter: {
-      labelSelector: { [runtimeLabels.podUid]: pod.metadata.uid ?? '' },
+      labelSelector: { [runtimeLabels.podUid]: runtimeUid(pod) },
       state: { state: 'SANDBOX_READY' },
     },
   });

@@ -29,8 +29,7 @@ export interface Streaming {
   stop(): void;
 }
 
-export function createStreaming({ cri, client, clock, log: parentLog, budget }: StreamingOptions): Streaming {
-  const log = parentLog.child('streaming');
+export function createStreaming({ cri, client, clock, log, budget }: StreamingOptions): Streaming {
   const streams = new StreamTable(budget.streams, clock);
   const proxied = new StreamTable(budget.streams, clock);
   const parts = { cri, clock, log, streams };

@@ -1,6 +1,6 @@
 /** Where a proxied request goes: a pod, a pod behind a service, or a node. */
 import { isIPv4, isIPv6 } from 'node:net';
-import { endpoints, nodes, pods, services } from '../../../client/refs.ts';
+import { endpoints, nodes, pods, services } from '../../../client/index.ts';
 import type { Client } from '../../../client/types.ts';
 import { apiError } from '../../../kernel/index.ts';
 import type { EndpointAddress, Endpoints, Node, Pod, Service } from '../../../schema/generated/index.ts';

@@ -94,6 +94,21 @@ describe('a session of exec or attach', { timeout: 10_000 }, () => {
     );
   });
 
+  test('any amount of input goes through a runtime that reads it', async () => {
+    for (const protocol of ['v5.channel.k8s.io', 'v4.base64.channel.k8s.io'] as const) {
+      const { runtime, socket, session } = start(protocol, { stdin: true });
+      const piece = Buffer.alloc(1 << 20, 'x');
+      const message = protocol.includes('base64') ? Buffer.from(`0${piece.toString('base64')}`) : piece.fill(0, 0, 1);
+      await runtime.until(() => runtime.streams.length === 4);
+      for (let i = 0; i < 40; i++) {
+        session.message(socket, message);
+        await socket.until(() => !socket.paused);
+      }
+      assert.equal(socket.closed, undefined);
+      session.close();
+    }
+  });
+
   test('a runtime that cannot be reached is an internal error', async () => {
     const refused = () => Promise.reject(new Error('unable to upgrade connection: gone'));
     const { socket } = start('v5.channel.k8s.io', {}, refused);

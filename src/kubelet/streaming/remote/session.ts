@@ -64,8 +64,8 @@ export class RemoteSession implements WebSocketHandlers {
     const name =
       message?.channel === channel.stdin ? 'stdin' : message?.channel === channel.resize ? 'resize' : undefined;
     if (!message || !name || !this.#isWanted(name)) return;
+    if (message.kind === 'data') this.#inputBytes += message.data.length;
     this.#input.push({ name, data: message.kind === 'close' ? 'end' : message.data });
-    this.#inputBytes += data.length;
     this.#pump();
     if (this.#inputBytes > inputLimitBytes) this.cut();
   }
@@ -147,7 +147,7 @@ export class RemoteSession implements WebSocketHandlers {
       const stream = this.#streams.get(name)!;
       if (data === 'end') this.#runtime.end(stream);
       else {
-        this.#inputBytes -= data.length + 1;
+        this.#inputBytes -= data.length;
         this.#runtimeIsBusy = !this.#runtime.write(stream, data);
       }
     }
