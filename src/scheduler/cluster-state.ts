@@ -111,6 +111,7 @@ export class ClusterState implements Snapshot {
   }
 
   podsListed(uids: ReadonlySet<string>): void {
+    this.queue.endList();
     for (const uid of [...this.table.podUids(), ...this.queue.uids()]) if (!uids.has(uid)) this.podRemoved(uid);
   }
 

@@ -127,11 +127,30 @@ test('what does not fit in is forgotten, and those first that fit nowhere', () =
   queue.set(waiting('b'), 0);
   queue.set(waiting('c'), 0);
   assert.equal(queue.size, 2);
-  assert.equal(queue.takeForgotten(2), false, 'there is no room yet');
+  assert.equal(queue.wantsList(true), false, 'those that are active come first');
   assert.deepEqual([named(queue, 0), named(queue, 0)], ['a', 'b']);
+  assert.equal(queue.wantsList(false), false, 'there is no room yet');
   queue.delete('pod-a');
-  assert.equal(queue.takeForgotten(2), true);
-  assert.equal(queue.takeForgotten(2), false);
+  assert.equal(queue.wantsList(false), true);
+});
+
+test('of more pods than there is room for, all have their turn, list after list', () => {
+  const queue = queueOf(2);
+  const all = ['a', 'b', 'c', 'd', 'e'];
+  const tried: (string | undefined)[] = [];
+  for (let lists = 0; lists < 4; lists++) {
+    queue.beginList();
+    for (const name of all) queue.set(waiting(name), lists);
+    queue.endList();
+    assert.equal(queue.size, 2);
+    for (let entry = queue.pop(lists); entry; entry = queue.pop(lists)) {
+      tried.push(entry.pod.name);
+      queue.refuse(entry, fit, lists);
+    }
+    assert.equal(queue.wantsList(false), lists !== 2, 'at once, until all had their turn');
+    assert.equal(queue.wantsList(true), true);
+  }
+  assert.deepEqual(tried, ['a', 'b', 'c', 'd', 'e', 'a', 'b']);
 });
 
 test('a pod that was deleted while it was tried does not come back', () => {

@@ -22,6 +22,13 @@ export interface QueuedPod {
   refusedBy: ReadonlySet<PluginName>;
 }
 
+/** A list of all pods that wait. */
+interface Sweep {
+  offered: number;
+  /** How many had been offered when there was no room any more. */
+  stoppedAt: number | undefined;
+}
+
 export interface QueueLimits {
   /** Pods that may wait. Of more, those that fit nowhere are forgotten first. */
   pods: number;
@@ -54,6 +61,9 @@ export class SchedulingQueue {
   readonly #gated = new Set<QueuedPod>();
   #order = 0;
   #hasForgotten = false;
+  #sweep: Sweep | undefined;
+  /** Pods of the next list that had their turn in the one before. */
+  #skip = 0;
 
   constructor(limits: QueueLimits, labelsOf: NamespaceLabels) {
     this.#limits = limits;
@@ -66,13 +76,23 @@ export class SchedulingQueue {
   }
 
   /**
-   * Whether pods were forgotten for want of room, which are still in the store, and only one in `share` of the room is
-   * taken now. Asking resets it.
+   * Whether there are pods that were forgotten for want of room, and it is time to list them again: when there is room
+   * now, or some have not had their turn yet. `patient`: those that had it may have it again.
    */
-  takeForgotten(share: number): boolean {
-    const forgotten = this.#hasForgotten && this.#known.size <= this.#limits.pods / share;
-    if (forgotten) this.#hasForgotten = false;
-    return forgotten;
+  wantsList(patient: boolean): boolean {
+    const hasRoom = this.#known.size <= this.#limits.pods / 2;
+    return this.#hasForgotten && !this.#sweep && this.#active.size === 0 && (hasRoom || this.#skip > 0 || patient);
+  }
+
+  /** All pods that wait are going to be told, in the same order each time. What does not fit in has its turn next time. */
+  beginList(): void {
+    this.#sweep = { offered: 0, stoppedAt: undefined };
+    this.#hasForgotten = false;
+  }
+
+  endList(): void {
+    this.#skip = this.#sweep?.stoppedAt ?? 0;
+    this.#sweep = undefined;
   }
 
   get(uid: string): QueuedPod | undefined {
@@ -86,12 +106,22 @@ export class SchedulingQueue {
   /** Adds a pod, or takes note of how it is now. */
   set(pod: PodInfo, nowMs: number): void {
     const entry = this.#known.get(pod.uid);
+    const hasTurn = this.#hasTurn();
     if (entry) this.#change(entry, pod, nowMs);
-    else this.#add(pod, nowMs);
+    else if (hasTurn) this.#add(pod, nowMs);
+    else this.#hasForgotten = true;
+  }
+
+  #hasTurn(): boolean {
+    if (!this.#sweep) return true;
+    return ++this.#sweep.offered > this.#skip && this.#sweep.stoppedAt === undefined;
   }
 
   #add(pod: PodInfo, nowMs: number): void {
-    if (this.#known.size >= this.#limits.pods && !this.#makeRoom()) return;
+    if (this.#known.size >= this.#limits.pods && !this.#makeRoom()) {
+      if (this.#sweep) this.#sweep.stoppedAt = this.#sweep.offered - 1;
+      return;
+    }
     const order = this.#order++;
     const entry = { pod, sinceMs: nowMs, order, refusals: 0, errors: 0, backoffEndMs: 0, refusedBy: noOne };
     this.#known.set(pod.uid, entry);

@@ -11,6 +11,8 @@ export interface Reflection {
 }
 
 export interface Reflected<T extends KubeObject> {
+  /** Everything is about to be listed. */
+  listing?(): void;
   changed(object: T): void;
   removed(object: T): void;
   /** Everything has been listed: what has none of these UIDs is gone. */
@@ -25,7 +27,7 @@ const maxRetryMs = 30_000;
 export function reflect<T extends KubeObject>(
   ref: ResourceRef,
   { client, clock, log }: { client: Client; clock: Clock; log: Logger },
-  { changed, removed, listed }: Reflected<T>,
+  { listing, changed, removed, listed }: Reflected<T>,
 ): Reflection {
   const ready = Promise.withResolvers<void>();
   /** Of the present list and watch; what an older one still says is not heard. */
@@ -51,6 +53,7 @@ export function reflect<T extends KubeObject>(
   };
   const list = async (of: number): Promise<void> => {
     try {
+      listing?.();
       const uids = new Set<string>();
       let next = '';
       let revision = '';

@@ -83,7 +83,7 @@ class Scheduler {
     const { clock } = this.#options;
     this.#flushTimer = clock.after(flushIntervalMs, () => {
       this.#state.queue.flush(clock.monotonicMs());
-      if (this.#state.queue.takeForgotten(1)) this.#watches.relistPods();
+      if (this.#state.queue.wantsList(true)) this.#watches.relistPods();
       this.#wake();
       this.#flushLater();
     });
@@ -118,8 +118,7 @@ class Scheduler {
   #rest(): void {
     const { clock } = this.#options;
     const { queue } = this.#state;
-    // What was forgotten for want of room comes back when there is room.
-    if (queue.takeForgotten(2)) this.#watches.relistPods();
+    if (queue.wantsList(false)) this.#watches.relistPods();
     this.#backoffTimer?.cancel();
     const { nextMs } = queue;
     if (nextMs !== undefined) this.#backoffTimer = clock.after(nextMs - clock.monotonicMs(), () => this.#wake());

@@ -59,6 +59,7 @@ export function watchCluster(env: Env, state: ClusterState, changed: () => void)
       state.podRemoved(metadata.uid ?? '');
       changed();
     },
+    listing: () => state.queue.beginList(),
     listed: (uids) => state.podsListed(uids),
   });
   const all = [

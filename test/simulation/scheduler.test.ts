@@ -34,8 +34,8 @@ function unreliable(random: () => number): (client: Client) => Client {
 for (let seed = 1; seed <= seeds; seed++) {
   test(`pods come and go, nodes come and go, writes fail (seed ${seed})`, async () => {
     const random = randomFrom(seed);
-    const fixture = await withScheduler({ random, pendingPods: 8 }, unreliable(random));
-    let number = 0;
+    const fixture = await withScheduler({ random, pendingPods: 4 }, unreliable(random));
+    let number = 1;
     await fixture.addNode('n0');
     for (let step = 0; step < steps; step++) {
       const what = random();
