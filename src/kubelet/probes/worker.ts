@@ -111,9 +111,8 @@ export class ProbeWorker {
   }
 
   async #probe(): Promise<void> {
-    const containerID = this.#containerID;
-    const outcome = await this.#options.run(containerID, this.#options.look());
-    if (!this.#ended && containerID === this.#containerID) this.#record(outcome);
+    const outcome = await this.#options.run(this.#containerID, this.#options.look());
+    if (!this.#ended) this.#record(outcome);
   }
 
   /** Whether there is something to probe now. Takes note of a new container. */
