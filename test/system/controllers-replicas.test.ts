@@ -151,3 +151,29 @@ test('a ReplicationController does the same', async () => {
     observedGeneration: 1,
   });
 });
+
+test('pods that are forbidden are told of, tried slowly, and made once they may be', async () => {
+  await cluster.namespace('limit');
+  const spec = { limits: [{ type: 'Container', max: { cpu: '1' }, default: { cpu: '500m' } }] };
+  const limits = { metadata: { name: 'limits', namespace: 'limit' }, spec };
+  await cluster.admin.create(core('limitranges'), limits as never, { namespace: 'limit' });
+  const greedy = template({ app: 'web' });
+  const container = { name: 'web', image: 'web:1', resources: { limits: { cpu: '2' } } };
+  await make(replicaSet('limit', 'web', 3, { template: { ...greedy, spec: { containers: [container] } } }));
+  const { status } = await read('limit', 'web');
+  const [condition] = status?.conditions ?? [];
+  assert.deepEqual(
+    [condition?.type, condition?.status, condition?.reason, status?.observedGeneration],
+    ['ReplicaFailure', 'True', 'FailedCreate', 1],
+  );
+  assert.match(
+    condition?.message ?? '',
+    /^pods "web-.*" is forbidden: maximum cpu usage per Container is 1, but limit is 2$/,
+  );
+  const told = await cluster.told('limit', 'web');
+  assert.ok(told.length > 0 && told.every((each) => each.startsWith('FailedCreate: Error creating: pods "web-')));
+  await cluster.admin.delete(core('limitranges'), 'limits', { namespace: 'limit' });
+  await cluster.advance(60_000);
+  assert.equal((await cluster.pods('limit')).length, 3);
+  assert.equal((await read('limit', 'web')).status?.conditions, undefined);
+});

@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { type Clock, isReason, type Logger, StatusError, type Timer } from '../../kernel/index.ts';
+import { namespaceIsTerminating } from './actions.ts';
 
 /** What a sync says about its key: nothing more to do, look again (backing off, but within `withinMs`), or at a time. */
 export type SyncResult = { again: false } | { again: true; withinMs: number } | { again: true; inMs: number };
@@ -100,7 +101,7 @@ export class WorkQueue {
       const { log, name } = this.#options;
       const facts = { controller: name, key, error: describe(error) };
       // Someone else was faster: the next look settles it.
-      if (isReason(error, 'Conflict')) log.debug('sync raced', facts);
+      if (isReason(error, 'Conflict') || namespaceIsTerminating(error)) log.debug('sync raced', facts);
       else log.warn('sync failed', facts);
       this.#backOff(key, firstBackoffMs, maxBackoffMs);
     } finally {
