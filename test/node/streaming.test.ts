@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
 import { after, before, describe, test } from 'node:test';
+import { WebSocket } from 'ws';
 import { freePort } from '../support/server.ts';
 import {
   inOwnNetwork,
@@ -13,6 +17,19 @@ import {
   startKubectl,
   StreamNode,
 } from './streaming-support.ts';
+
+/** What comes on each channel. */
+function channelsOf(socket: WebSocket, isBase64: boolean): Map<number, string> {
+  const channels = new Map<number, string>();
+  socket.on('message', (data) => {
+    const message = data as Buffer;
+    const number = isBase64 ? message[0]! - 48 : message[0]!;
+    const rest = message.subarray(1);
+    const text = isBase64 ? Buffer.from(rest.toString(), 'base64').toString('latin1') : rest.toString('latin1');
+    channels.set(number, (channels.get(number) ?? '') + text);
+  });
+  return channels;
+}
 
 const withoutWebSockets = {
   KUBECTL_REMOTE_COMMAND_WEBSOCKETS: 'false',
@@ -32,6 +49,81 @@ if (inOwnNetwork(import.meta.url)) {
     web = await node.runPod({ containers: { main: serve } });
   });
   after(() => node.stop());
+
+  for (const adapter of ['uws', 'node'] as const) {
+    const open = (path: string, protocol: string): WebSocket => {
+      const { port } = node.fronts.find((one) => one.adapter === adapter)!;
+      const url = `wss://127.0.0.1:${port}/api/v1/namespaces/default/pods/${path}`;
+      return new WebSocket(url, [protocol], { rejectUnauthorized: false });
+    };
+    const echo = 'container=main&stdout=1&stderr=1&command=sh&command=-c&command=echo+remote+execution;exit+3';
+
+    describe(`WebSockets of ${adapter}`, () => {
+      for (const [protocol, error] of [
+        ['channel.k8s.io', 'command terminated with non-zero exit code: error executing command'],
+        ['base64.channel.k8s.io', 'command terminated with non-zero exit code: error executing command'],
+        ['v4.channel.k8s.io', '"message":"3"'],
+        ['v5.channel.k8s.io', '"message":"3"'],
+      ] as const) {
+        test(`exec in ${protocol}`, async () => {
+          const socket = open(`${pod.name}/exec?${echo}`, protocol);
+          const channels = channelsOf(socket, protocol.startsWith('base64'));
+          const [code] = (await once(socket, 'close')) as [number];
+          assert.deepEqual([code, channels.get(1)], [1000, 'remote execution\n']);
+          assert.ok(channels.get(3)?.includes(error), channels.get(3));
+        });
+      }
+
+      test('port-forward in v4.channel.k8s.io', async () => {
+        const socket = open(`${web.name}/portforward?ports=8080`, 'v4.channel.k8s.io');
+        const channels = channelsOf(socket, false);
+        await once(socket, 'open');
+        socket.send(Buffer.from('\0GET /small HTTP/1.0\r\n\r\n'));
+        await once(socket, 'close');
+        const answer = channels.get(0) ?? '';
+        assert.ok(answer.startsWith('\x90\x1fHTTP/1.') && answer.endsWith('\r\n\r\nhello\n'), answer);
+        assert.equal(channels.get(1), '\x90\x1f');
+      });
+
+      test('a client that vanishes ends what it ran', async () => {
+        const socket = open(`${pod.name}/exec?container=main&stdin=1&stdout=1&command=cat`, 'v5.channel.k8s.io');
+        await once(socket, 'message');
+        socket.send(Buffer.from('\0x'));
+        await once(socket, 'message');
+        socket.terminate();
+        const { containers } = pod;
+        const list = { containerId: containers['main']!, cmd: ['sh', '-c', 'ps | grep -c "[c]at$"'] };
+        for (let running = '1'; running !== '0'; ) {
+          running = Buffer.from((await node.cri.call('ExecSync', list)).stdout)
+            .toString()
+            .trim();
+        }
+      });
+
+      test('what is no upgrade is refused', async () => {
+        const path = `/api/v1/namespaces/default/pods/${pod.name}/exec?${echo}`;
+        const { status, json } = await node.cluster.ask('POST', path);
+        assert.deepEqual([status, (json as { message: string }).message], [400, 'Upgrade request required']);
+      });
+
+      test('no streams, and a protocol that nobody knows, are refused', async () => {
+        for (const [query, protocol, code, text] of [
+          ['command=true', 'v5.channel.k8s.io', 400, 'you must specify at least 1 of stdin, stdout, stderr'],
+          ['stdout=1&command=true', 'v9.channel.k8s.io', 403, 'requested protocol(s) are not supported'],
+          ['stdout=1&container=x&command=true', 'v5.channel.k8s.io', 400, 'container x is not valid for pod'],
+        ] as const) {
+          const socket = open(
+            `${pod.name}/exec?container=main&${query}`.replace(/container=main&(.*container=)/, '$1'),
+            protocol,
+          );
+          socket.on('error', () => {});
+          const [, answer] = (await once(socket, 'unexpected-response')) as [unknown, IncomingMessage];
+          assert.equal(answer.statusCode, code);
+          assert.ok((await buffer(answer)).includes(text), text);
+        }
+      });
+    });
+  }
 
   for (const program of kubectls) {
     for (const [adapter, transport] of [
@@ -69,13 +161,14 @@ if (inOwnNetwork(import.meta.url)) {
         });
 
         test('a terminal, its size and its changes', async () => {
-          const inside = 'sleep 0.5; stty size; tty; sleep 1; stty size';
+          const until = (size: string): string => `until stty size | grep "${size}"; do sleep 0.1; done`;
+          const inside = `${until('33 99')}; tty; ${until('40 120')}`;
           const exec = `${program} ${serverFlags(front()).join(' ')} exec -it ${pod.name} -c main -- sh -c '${inside}'`;
-          const resize = 'terminal=$(tty); (sleep 1; stty -F $terminal rows 40 cols 120) &';
+          const resize = 'terminal=$(tty); (sleep 2; stty -F $terminal rows 40 cols 120) &';
           const { stdout } = await run('script', ['-qec', `stty rows 33 cols 99; ${resize} ${exec}`, '/dev/null'], {
             env: { ...process.env, ...env },
           });
-          assert.match(stdout, /33 99\r\n\/dev\/pts\/\d+\r\n40 120\r\n/);
+          assert.match(stdout, /33 99\r\n\/dev\/pts\/\d+\r\n.*40 120\r\n/s);
         });
 
         test('attach: output and input of what runs already', async () => {

@@ -9,7 +9,6 @@ import { httpSink, Waiting } from '../sink.ts';
 import type { OpenStream, StreamTable } from '../streams.ts';
 import { describe, dialOptions, type Proxied, unreachable } from './dial.ts';
 import { answerHeaders, requestHeaders, withDefaults } from './headers.ts';
-import { htmlBody } from './html-body.ts';
 import { joinPath, type ProxyPaths, rewriteUrl } from './rewrite.ts';
 import type { Resolve, Target } from './target.ts';
 import { proxyWebSocket } from './web-socket.ts';
@@ -129,8 +128,8 @@ async function sendAnswer(
   const status = answer.statusCode ?? 502;
   const redirect = answer.headers.location;
   const type = answer.headers['content-type'] ?? '';
-  const rewritten =
-    redirect === undefined && isHtml(type) ? htmlBody(answer, (url) => rewriteUrl(url, proxied.paths)) : undefined;
+  const isPage = redirect === undefined && isHtml(type);
+  const rewritten = isPage ? await rewrittenPage(answer, proxied) : undefined;
   const without = new Set(rewritten ? ['content-length', 'location'] : ['location']);
   const location: Headers = redirect === undefined ? [] : [['Location', rewriteUrl(redirect, proxied.paths)]];
   const lines = withDefaults(headers(type), [...answerHeaders(answer.rawHeaders, without), ...location]);
@@ -151,6 +150,15 @@ async function sendAnswer(
     if (!sink.write(chunk)) await sink.drained();
   }
   sink.end();
+}
+
+/** undefined when it goes on as it is. */
+async function rewrittenPage(
+  answer: IncomingMessage,
+  { paths }: Proxied,
+): Promise<AsyncIterable<Uint8Array> | undefined> {
+  const { htmlBody } = await import('./html-body.ts'); // zlib, for the few pages that need it
+  return htmlBody(answer, (url) => rewriteUrl(url, paths));
 }
 
 /** Answers of a known length up to this go out with it; longer ones as they come. */
