@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { systemClock } from '../../src/kernel/index.ts';
 import { CriError, type CriClient } from '../../src/kubelet/cri/index.ts';
+import type { Runtime } from '../../src/kubelet/runtime/index.ts';
 import { inOwnNamespace } from '../support/own-namespace.ts';
 import { persistently, type PodHandle, processesWith, RuntimeNode, statusOf, until } from './runtime-support.ts';
 
@@ -27,17 +28,7 @@ inOwnNamespace(import.meta.url, () => {
       const code = 10 + kill;
       meanwhile.push({ id: await persistently(() => doomed.run(`sleep 0.3; exit ${code}`)), code });
       await systemClock.sleep(Math.random() * 180);
-      const pid = runtime.pid();
-      assert.ok(pid);
-      process.kill(pid, 'SIGKILL');
-      const killedMs = systemClock.monotonicMs();
-      await until(
-        'another process',
-        async () => runtime.pid(),
-        (now) => now !== undefined && now !== pid,
-      );
-      await persistently(() => cri.call('Status', {}));
-      away.push(systemClock.monotonicMs() - killedMs);
+      away.push(await killContainerd(runtime));
       assert.equal(processesWith(`-c ${node.paths.run}/containerd.toml`).length, 1);
     }
     await load.stop();
@@ -57,7 +48,73 @@ inOwnNamespace(import.meta.url, () => {
     following.stop();
     assert.ok(following.resumptions() > kills / 2, 'the events came again');
   });
+
+  test('pods that were half made or half gone when containerd was killed leave nothing', {
+    timeout: 240_000,
+  }, async () => {
+    await using node = new RuntimeNode();
+    const runtime = await node.open();
+    const { cri } = runtime;
+    let isStopping = false;
+    let interrupted = 0;
+    const churn = Array.from({ length: workers }, async () => {
+      while (!isStopping) {
+        try {
+          const pod = await node.pod(cri);
+          await pod.run('sleep 1000');
+          await remove(cri, pod.sandboxId);
+        } catch (error) {
+          if (!(error instanceof CriError)) throw error;
+          interrupted++;
+          await systemClock.sleep(100);
+        }
+      }
+    });
+    for (let kill = 0; kill < kills / 2; kill++) {
+      await systemClock.sleep(200 + Math.random() * 500);
+      await killContainerd(runtime);
+    }
+    isStopping = true;
+    await Promise.all(churn);
+    assert.ok(interrupted > 0);
+    const known = new Set((await cri.call('ListPodSandbox', {})).items.map(({ id }) => id));
+    const shims = () => processesWith(`-address ${node.paths.run}`);
+    const isKnown = (shim: string): boolean => known.has(/ -id (\w+) /.exec(shim)?.[1] ?? '');
+    await until(
+      'the end of shims that belong to no pod',
+      async () => shims(),
+      (all) => all.every(isKnown),
+    );
+    for (const { id } of (await cri.call('ListPodSandbox', {})).items) await remove(cri, id);
+    assert.deepEqual((await cri.call('ListContainers', {})).containers, []);
+    await until(
+      'the end of the shims',
+      async () => shims(),
+      ({ length }) => length === 0,
+    );
+    assert.deepEqual(node.leases(), []);
+  });
 });
+
+/** Resolves with how long it was away. */
+async function killContainerd(runtime: Runtime): Promise<number> {
+  const pid = runtime.pid();
+  assert.ok(pid);
+  process.kill(pid, 'SIGKILL');
+  const killedMs = systemClock.monotonicMs();
+  await until(
+    'another process',
+    async () => runtime.pid(),
+    (now) => now !== undefined && now !== pid,
+  );
+  await persistently(() => runtime.cri.call('Status', {}));
+  return systemClock.monotonicMs() - killedMs;
+}
+
+async function remove(cri: CriClient, podSandboxId: string): Promise<void> {
+  await cri.call('StopPodSandbox', { podSandboxId });
+  await cri.call('RemovePodSandbox', { podSandboxId });
+}
 
 function followEvents(cri: CriClient): { stop(): void; resumptions(): number } {
   let resumptions = 0;

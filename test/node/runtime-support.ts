@@ -99,6 +99,11 @@ export class RuntimeNode implements AsyncDisposable {
     };
   }
 
+  /** Addresses that are given to pods. */
+  leases(): string[] {
+    return readdirSync(join(this.root, 'ipam', 'test')).filter((name) => /^\d/.test(name));
+  }
+
   cleanup() {
     return cleanupRuntime({ paths: this.paths, clock: systemClock, log: silentLogger });
   }

@@ -6,7 +6,8 @@ import { exclusively } from './lock.ts';
 import { probeMachine } from './machine.ts';
 import { unmountAll } from './mounts.ts';
 import { ensureContainerd, findOwn, ownFiles, type RuntimePaths } from './own.ts';
-import { endProcess, findByArguments, isAlive } from './processes.ts';
+import { endProcess } from './processes.ts';
+import { endShims } from './shims.ts';
 
 export interface CleanupOptions {
   paths: RuntimePaths;
@@ -23,7 +24,6 @@ export interface CleanedRuntime {
 
 const parallelStops = 4;
 const graceMs = 10_000;
-const shimLimitMs = 10_000;
 
 /**
  * Ends everything that the containerd of our own runs, then itself, and removes what it left: sandboxes, containers,
@@ -38,7 +38,7 @@ export async function cleanupRuntime({ paths, clock, log, keepImages }: CleanupO
   await exclusively(paths.run, clock, graceMs, async () => {
     const running = await findOwn(paths);
     if (running) await endProcess(running, clock, graceMs);
-    await endShims(files.socket, clock, log);
+    await endShims({ socket: files.socket, clock, log });
     for (const path of [files.state, files.root, files.namespace, paths.kubelet]) await unmountAll(path);
     await removeAllGroups(paths.kubelet, (await probeMachine()).isSystemd ? 'systemd' : 'cgroupfs', clock);
     const kept = keepImages ? [files.root, files.certs] : [];
@@ -113,17 +113,6 @@ async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<voi
       for (const item of queue) await work(item);
     }),
   );
-}
-
-/** Shims end by themselves soon after their last container; one that does not is ended. */
-async function endShims(socketPath: string, clock: Clock, log: Logger): Promise<void> {
-  const deadlineMs = clock.monotonicMs() + shimLimitMs;
-  for (const shim of await findByArguments(['-address', socketPath])) {
-    while ((await isAlive(shim)) && clock.monotonicMs() < deadlineMs) await clock.sleep(20);
-    if (!(await isAlive(shim))) continue;
-    log.warn('a shim is ended that did not end by itself', { pid: shim.pid });
-    await endProcess(shim, clock, 0);
-  }
 }
 
 const hasEntries = (folder: string): Promise<boolean> =>

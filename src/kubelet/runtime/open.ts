@@ -13,6 +13,7 @@ import {
 } from './own.ts';
 import { isAlive } from './processes.ts';
 import { readRuntimeFacts } from './runtime-facts.ts';
+import { sweepShims } from './shims.ts';
 import { type Health, Supervisor } from './supervisor.ts';
 
 export interface OpenRuntimeOptions {
@@ -121,7 +122,12 @@ async function openOwn({ paths, handler, sandboxImage, clock, log }: OpenRuntime
     cri,
     clock,
     log,
-    own: { start: () => ensureContainerd(own), isAlive, tend: () => boundLog(files.log) },
+    own: {
+      start: () => ensureContainerd(own),
+      isAlive,
+      tend: () => boundLog(files.log),
+      settled: (containerd) => sweepShims(containerd, cri, { socket: files.socket, clock, log }),
+    },
   });
   try {
     const ensured = await ensureContainerd(own);

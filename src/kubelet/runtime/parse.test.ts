@@ -12,7 +12,7 @@ import { factsOf } from './runtime-facts.ts';
 
 test('a process whose name holds blanks and brackets is read', () => {
   const rest = Array.from({ length: 17 }, (_, index) => index).join(' ');
-  assert.deepEqual(parseStat(`12 (a) b (c)) S 1 ${rest} 4711 5`), { state: 'S', startTicks: 4711 });
+  assert.deepEqual(parseStat(`12 (a) b (c)) S 1 ${rest} 4711 5`), { state: 'S', parent: 1, startTicks: 4711 });
   assert.equal(parseStat(''), undefined);
 });
 

@@ -19,6 +19,7 @@ function fixture(startsAs: () => Promise<{ process: ProcessRef }>) {
   let calls = 0;
   let starts = 0;
   let tended = 0;
+  let settled = 0;
   const call = (_method: string, _request: unknown, { timeoutMs = 0 } = {}): Promise<unknown> => {
     calls++;
     if (status === 'ready') return Promise.resolve({});
@@ -40,6 +41,9 @@ function fixture(startsAs: () => Promise<{ process: ProcessRef }>) {
       async tend() {
         tended++;
       },
+      async settled() {
+        settled++;
+      },
     },
   });
   return {
@@ -48,6 +52,7 @@ function fixture(startsAs: () => Promise<{ process: ProcessRef }>) {
     answer: (next: typeof status) => {
       status = next;
     },
+    settled: () => settled,
     counts: () => ({ calls, starts, tended }),
     async pass(ms: number) {
       await settle();
@@ -66,6 +71,20 @@ test('a runtime that is well is asked every half a minute, and nothing else', as
   assert.deepEqual(given.counts(), { calls: 1, starts: 0, tended: 1 });
   await given.pass(30_000);
   assert.deepEqual(given.counts(), { calls: 2, starts: 0, tended: 2 });
+});
+
+test('some time after a start, and after each start again, it is looked after once', async () => {
+  const given = fixture(async () => ({ process: alive }));
+  given.supervisor.watch({ process: alive });
+  await given.pass(4_999);
+  assert.equal(given.settled(), 0);
+  await given.pass(60_000);
+  assert.equal(given.settled(), 1);
+  given.supervisor.watch({ process: dead });
+  given.supervisor.lost();
+  await given.pass(1_000);
+  await given.pass(60_000);
+  assert.equal(given.settled(), 2);
 });
 
 test('one that has died after a long life is started again at once', async () => {

@@ -13,6 +13,8 @@ export interface SupervisorOptions {
     start(): Promise<{ process: ProcessRef; ended?: Promise<void> }>;
     isAlive(process: ProcessRef): Promise<boolean>;
     tend(): Promise<void>;
+    /** Called some time after a process has begun to serve or was adopted. */
+    settled(process: ProcessRef): Promise<void>;
   };
 }
 
@@ -25,6 +27,7 @@ const firstBackOffMs = 50;
 /** For one that had been serving, and for one that does not come up. */
 const maxBackOffMs = { died: 500, failed: 10_000 };
 const lookAgainMs = 50;
+const settleMs = 5_000;
 
 /** Watches over the runtime: knows whether it answers, and brings a containerd of our own back when it has died. */
 export class Supervisor {
@@ -34,6 +37,7 @@ export class Supervisor {
   #startedAtMs = 0;
   #backOffMs = 0;
   #timer: Timer | undefined;
+  #settling: Timer | undefined;
   #recovering: Promise<void> | undefined;
   #isWatching = false;
 
@@ -66,11 +70,14 @@ export class Supervisor {
   stop(): void {
     this.#isWatching = false;
     this.#timer?.cancel();
+    this.#settling?.cancel();
   }
 
   #adopt({ process, ended }: { process: ProcessRef; ended?: Promise<void> }): void {
     this.#process = process;
     this.#startedAtMs = this.#options.clock.monotonicMs();
+    this.#settling?.cancel();
+    this.#settling = this.#options.clock.after(settleMs, () => this.#log(this.#options.own?.settled(process)));
     void ended?.then(() => {
       if (this.#process === process && this.#isWatching) this.#recover();
     });
@@ -81,10 +88,12 @@ export class Supervisor {
     if (!this.#isWatching) return;
     this.#timer = this.#options.clock.after(checkEveryMs, () => {
       this.#recover();
-      void this.#options.own?.tend().catch((error) => {
-        this.#options.log.warn('containerd’s log could not be trimmed', { error: String(error) });
-      });
+      this.#log(this.#options.own?.tend());
     });
+  }
+
+  #log(chore: Promise<void> | undefined): void {
+    chore?.catch((error) => this.#options.log.warn('looking after containerd failed', { error: String(error) }));
   }
 
   #recover(): void {
