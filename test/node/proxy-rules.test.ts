@@ -6,6 +6,8 @@ import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { endpointSlices, pods, services } from '../../src/client/index.ts';
+import { silentLogger, systemClock } from '../../src/kernel/index.ts';
+import { Nft } from '../../src/network/proxy/index.ts';
 import { inOwnNamespace } from '../support/own-namespace.ts';
 import { ask, askFrom, eventually, nodeIP, TestNetwork, type TestPod, type TestPort } from './network-support.ts';
 
@@ -186,6 +188,27 @@ inOwnNamespace(import.meta.url, () => {
     } finally {
       server.close();
     }
+  });
+
+  test('nft’s refusals are told; a process of it that goes is replaced', async () => {
+    const nft = new Nft(systemClock, silentLogger);
+    const table = 'ip nanoshift-test';
+    await nft.apply([`add table ${table}`]);
+    await assert.rejects(nft.apply([`add chain ${table} one`, `add rule ${table} two accept`]), (error: Error) => {
+      assert.match(`${error.name}: ${error.message}`, /^NetworkError: nft: .*No such file or directory.* \(add chain/);
+      return true;
+    });
+    assert.equal(await nft.hasChain(table, 'one'), false);
+    const { stdout } = await execute('pgrep', ['-P', String(process.pid), '-x', 'nft']);
+    process.kill(Number(stdout.trim().split('\n').at(-1)), 'SIGKILL');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await nft.apply([`add chain ${table} one`]);
+    assert.equal(await nft.hasChain(table, 'one'), true);
+    const long = Array.from({ length: 500 }, (_, index) => `add chain ${table} a-chain-with-a-long-name-${index}`);
+    await nft.apply(long);
+    await assert.rejects(nft.applyAll([`add rule ${table} two accept`]), /NetworkError|No such file/);
+    await nft.apply([`delete table ${table}`]);
+    nft.stop();
   });
 
   test('rules stay when the network stops, and come back when someone has removed them', async () => {

@@ -61,7 +61,7 @@ function serveDatagrams(responder: Responder, log: Logger): { socket: Datagrams;
     done(null, address, 4);
   const socket = createSocket({ type: 'udp4', lookup: lookup as never });
   let closed = false;
-  const failed = (error: unknown): void => log.warn('a DNS question went unanswered', { error: String(error) });
+  const failed = (error: unknown): void => log.debug('a DNS question went unanswered', { error: String(error) });
   const answer = async (message: Buffer, address: string, from: number): Promise<void> => {
     const bytes = await responder.respond(message, 'udp');
     if (bytes && !closed) socket.send(bytes, from, address, (error) => error && failed(error));

@@ -61,7 +61,7 @@ export class Nft {
 
   async #ask(line: string): Promise<string> {
     this.#idle?.cancel();
-    if (!this.#session || this.#session.sentBytes > sessionLimitBytes) {
+    if (!this.#session?.isUsable) {
       this.#session?.end();
       this.#session = new Session(this.#clock);
     }
@@ -95,7 +95,7 @@ class Session {
   #waiting: { resolve(answer: string): void; reject(error: Error): void } | undefined;
   #output = '';
   #failure: NetworkError | undefined;
-  sentBytes = 0;
+  #sentBytes = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -107,11 +107,15 @@ class Session {
     this.#child.on('close', (code) => this.#fail(`nft -i ended with ${code}: ${firstLine(this.#output)}`));
   }
 
+  /** False when it has ended by itself, or has become large. */
+  get isUsable(): boolean {
+    return !this.#failure && this.#sentBytes < sessionLimitBytes;
+  }
+
   async ask(line: string): Promise<string> {
-    if (this.#failure) throw this.#failure;
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     this.#waiting = { resolve, reject };
-    this.sentBytes += line.length;
+    this.#sentBytes += line.length;
     this.#child.stdin.write(`${line}\n${fence.command}\n`);
     const timer = this.#clock.after(answerLimitMs, () => this.#fail(`nft -i gave no answer in ${answerLimitMs} ms`));
     try {
