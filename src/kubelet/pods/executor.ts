@@ -182,13 +182,13 @@ export class Executor {
     pod: Pod,
     kind: ContainerKind,
     container: Container,
-    seen: ObservedContainer,
+    containerId: string,
     options: { ips: readonly string[]; limitMs: number; signal: AbortSignal },
   ): Promise<void> {
     const handler = container.lifecycle?.preStop;
     if (!handler) return;
     try {
-      await runHook(this.#hooks, handler, { pod, container, containerId: seen.id, ...options });
+      await runHook(this.#hooks, handler, { pod, container, containerId, ...options });
     } catch {
       if (options.signal.aborted) return;
       this.containerEvent(pod, kind, container, 'Warning', 'FailedPreStopHook', 'PreStopHook failed');

@@ -200,7 +200,11 @@ class Manager implements PodManager {
     const others = [...this.#workers.values()]
       .filter((worker) => !isTerminal(worker.status.phase))
       .map((one) => one.pod);
-    return this.#admission.check(pod, others, isStatic);
+    try {
+      return await this.#admission.check(pod, others, isStatic);
+    } catch (error) {
+      return { reason: 'UnexpectedAdmissionError', message: errorText(error) };
+    }
   }
 
   #retired(uid: string): void {

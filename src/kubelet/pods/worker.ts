@@ -11,17 +11,8 @@ import { planPod } from './plan/index.ts';
 import { sameJson } from './same.ts';
 import { currentSandbox } from './sandbox.ts';
 import { StatusWriter } from './status-writer.ts';
-import type {
-  BeginKill,
-  KillAction,
-  LaneAction,
-  NodeFacts,
-  ObservedContainer,
-  ObservedPod,
-  Plan,
-  PodView,
-  Refusal,
-} from './types.ts';
+import { Stopper } from './stopper.ts';
+import type { LaneAction, NodeFacts, ObservedPod, Plan, PodView, Refusal } from './types.ts';
 
 export interface WorkerEnv extends Pick<KubeletEnv, 'client' | 'clock' | 'log' | 'cri'> {
   executor: Executor;
@@ -47,7 +38,6 @@ const firstMountRetryMs = 1_000;
 const maxMountRetryMs = 120_000;
 const awayRetryMs = 1_000;
 const cleanRetryMs = 2_000;
-const killRetryMs = 1_000;
 
 export class PodWorker {
   readonly uid: string;
@@ -55,8 +45,7 @@ export class PodWorker {
   readonly #observer: PodObserver;
   readonly #writer: StatusWriter;
   readonly #memory = new WorkerMemory();
-  /** Hooks under way, by container id. */
-  readonly #hooks = new Map<string, AbortController>();
+  readonly #stopper: Stopper;
   readonly #backingOff = new Map<string, number>();
   #of: WorkerPod;
   #observed: ObservedPod | undefined;
@@ -82,6 +71,15 @@ export class PodWorker {
     this.#observer = new PodObserver(env.cri, this.uid);
     this.#writer = new StatusWriter(env);
     this.#writer.seen(shown);
+    const { executor, clock } = env;
+    this.#stopper = new Stopper({
+      executor,
+      clock,
+      memory: this.#memory,
+      pod: () => this.pod,
+      stepped: () => this.wake(),
+      stopped: () => this.#ended(),
+    });
   }
 
   get pod(): Pod {
@@ -155,7 +153,7 @@ export class PodWorker {
     this.#wakeUp?.cancel();
     this.#writer.stop();
     this.#lane?.abort.abort();
-    for (const hook of this.#hooks.values()) hook.abort();
+    this.#stopper.abandon();
   }
 
   async #run(): Promise<void> {
@@ -213,7 +211,7 @@ export class PodWorker {
 
   #forgetGone({ containers, sandboxes }: ObservedPod): void {
     this.#memory.keepOnly(new Set(containers.map(({ id }) => id)), new Set(sandboxes.map(({ id }) => id)));
-    for (const { id, state } of containers) if (state === 'exited') this.#hooks.get(id)?.abort();
+    this.#stopper.ended(containers);
   }
 
   // --- telling --------------------------------------------------------------------------------------------------
@@ -251,7 +249,7 @@ export class PodWorker {
   // --- acting ---------------------------------------------------------------------------------------------------
 
   #act(plan: Plan, view: PodView): void {
-    for (const kill of plan.kills) this.#kill(kill, view);
+    for (const kill of plan.kills) this.#stopper.carryOut(kill, view.observed.sandboxes[0]?.ips ?? []);
     if (plan.stage !== 'running' && this.#lane && isStart(this.#lane.action)) this.#lane.abort.abort(ending);
     if (plan.next && !this.#lane) void this.#runLane(plan.next, view);
     else if (plan.stage === 'finished' && view.isRemoved && !this.#lane) void this.#retire();
@@ -261,7 +259,9 @@ export class PodWorker {
   async #retire(): Promise<void> {
     if (this.#isStopped) return;
     this.stop();
-    await this.#env.executor.removeLogs(this.pod);
+    await this.#env.executor.removeLogs(this.pod).catch((error) => {
+      this.#env.log.warn('logs not removed', { pod: this.uid, error: errorText(error) });
+    });
     this.#env.retired(this.uid);
   }
 
@@ -282,6 +282,11 @@ export class PodWorker {
       else this.#failed(action, error);
     }
     this.#lane = undefined;
+    this.#ended();
+  }
+
+  /** Something was done to the runtime. */
+  #ended(): void {
     this.#finished++;
     this.touch();
   }
@@ -358,8 +363,9 @@ export class PodWorker {
     }
     if (!(error instanceof PostStartError)) return;
     const graceMs = (this.pod.spec.terminationGracePeriodSeconds ?? 2) * 1000;
-    this.#memory.kills.set(error.containerId, { beganAtMs: nowMs, graceMs, hook: 'none', restart: false });
-    this.#env.log.info('postStart hook failed', { pod: this.uid, container: name });
+    const seen = { id: error.containerId, name, state: 'running' } as const;
+    const ips = this.#observed?.sandboxes[0]?.ips ?? [];
+    this.#stopper.begin(seen, { message: 'FailedPostStartHook', graceMs, restart: false }, ips);
   }
 
   #failedSandbox(attempt: number, error: unknown, nowMs: number): void {
@@ -372,58 +378,6 @@ export class PodWorker {
     // The runtime knows the name and lists no such sandbox: one is in the making, or stuck. Then the next name.
     if (this.#reservedTwice) this.#memory.sandboxAttemptFloor = attempt + 1;
     this.#reservedTwice = !this.#reservedTwice;
-  }
-
-  // --- stopping containers --------------------------------------------------------------------------------------
-
-  #kill(action: KillAction, view: PodView): void {
-    if (action.do === 'beginKill') this.#beginKill(action, view);
-    else void this.#stopContainer(action.container, action.graceSeconds);
-  }
-
-  #beginKill({ container: seen, message, graceMs, restart }: BeginKill, view: PodView): void {
-    const known = containersOf(this.pod.spec).find(({ container }) => container.name === seen.name);
-    const container = known?.container ?? {
-      name: seen.name,
-      ...(seen.preStop && { lifecycle: { preStop: seen.preStop } }),
-    };
-    const kind = known?.kind ?? 'regular';
-    const { executor, clock } = this.#env;
-    if (message) executor.containerEvent(this.pod, kind, container, 'Normal', 'Killing', message);
-    const hasHook = container.lifecycle?.preStop !== undefined && graceMs > 0 && seen.state === 'running';
-    const beganAtMs = clock.nowMs();
-    this.#memory.kills.set(seen.id, { beganAtMs, graceMs, hook: hasHook ? 'running' : 'none', restart });
-    this.wake();
-    if (!hasHook) return;
-    const hook = new AbortController();
-    this.#hooks.set(seen.id, hook);
-    const ips = view.observed.sandboxes[0]?.ips ?? [];
-    void executor.preStop(this.pod, kind, container, seen, { ips, limitMs: graceMs, signal: hook.signal }).then(() => {
-      this.#hooks.delete(seen.id);
-      const kill = this.#memory.kills.get(seen.id);
-      if (kill) this.#memory.kills.set(seen.id, { ...kill, hook: 'done' });
-      this.wake();
-    });
-  }
-
-  async #stopContainer(seen: ObservedContainer, graceSeconds: number): Promise<void> {
-    const { executor, clock } = this.#env;
-    const set = (change: object): void => {
-      const kill = this.#memory.kills.get(seen.id);
-      if (kill) this.#memory.kills.set(seen.id, { ...kill, ...change });
-    };
-    const stopsAtMs = clock.nowMs() + graceSeconds * 1000;
-    set({ stopsAtMs, retryAtMs: undefined });
-    try {
-      await executor.stopContainer(seen.id, graceSeconds);
-    } catch (error) {
-      if (this.#memory.kills.get(seen.id)?.stopsAtMs !== stopsAtMs) return;
-      set({ stopsAtMs: undefined, retryAtMs: clock.nowMs() + killRetryMs });
-      if (!isAway(error))
-        executor.event(this.pod, 'Warning', 'FailedKillPod', `error killing pod: ${errorText(error)}`);
-    }
-    this.#finished++;
-    this.touch();
   }
 }
 
