@@ -40,7 +40,10 @@ export async function cleanupRuntime({ paths, clock, log, keepImages }: CleanupO
     if (running) await endProcess(running, clock, graceMs);
     await endShims({ socket: files.socket, clock, log });
     for (const path of [files.state, files.root, files.namespace, paths.kubelet]) await unmountAll(path);
-    await removeAllGroups(paths.kubelet, (await probeMachine()).isSystemd ? 'systemd' : 'cgroupfs', clock);
+    const driver = (await probeMachine()).isSystemd ? 'systemd' : 'cgroupfs';
+    await removeAllGroups(paths.kubelet, driver, clock).catch((error) =>
+      log.warn('control groups could not be removed', { error: (error as Error).message }),
+    );
     const kept = keepImages ? [files.root, files.certs] : [];
     for (const path of Object.values(files)) {
       if (!kept.includes(path)) await rm(path, { recursive: true, force: true });
