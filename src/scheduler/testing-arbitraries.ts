@@ -47,7 +47,7 @@ export const node: fc.Arbitrary<Node> = fc
   })
   .map(({ name, cpu, memory, pods, device, zone, taints, unschedulable, images }) =>
     makeNode(name, ({ metadata, spec, status }) => {
-      if (zone) metadata.labels!['zone'] = zone;
+      if (zone) Object.assign(metadata.labels!, { zone, 'topology.kubernetes.io/zone': zone });
       Object.assign(spec!, { taints, ...(unschedulable && { unschedulable }) });
       Object.assign(status!.allocatable!, { cpu, memory, pods, [device]: '2' });
       if (images) status!.images = [{ names: ['registry.example.com/app:1'], sizeBytes: 500 << 20 }];

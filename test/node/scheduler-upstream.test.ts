@@ -14,7 +14,7 @@ import { podInfo } from '../../src/scheduler/pod-info.ts';
 import { planPreemption } from '../../src/scheduler/preemption.ts';
 import { container, makePod } from '../../src/scheduler/testing.ts';
 import { app, node, podSpec } from '../../src/scheduler/testing-arbitraries.ts';
-import type { Namespace, Node, Pod, PodSpec } from '../../src/schema/generated/index.ts';
+import type { Namespace, Node, Pod, PodSpec, Service } from '../../src/schema/generated/index.ts';
 import { createWasmScoring } from '../../src/wasm/index.ts';
 import { apiRequest } from '../support/api-request.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
@@ -79,6 +79,9 @@ test('a stock scheduler decides the same and says the same', {
         kind: 'PriorityClass',
       });
     }
+    const ports = [{ port: 80 }];
+    const service = { metadata: { name: 'web' }, spec: { selector: { app: 'web' }, ports } };
+    await ask('POST', '/api/v1/namespaces/default/services', { apiVersion: 'v1', kind: 'Service', ...service });
     let [placed, refused, preempting, unique] = [0, 0, 0, 0];
     for (let round = 0; round < rounds; round++) {
       await setUp(ask, seed * 1_000 + round);
@@ -161,6 +164,7 @@ async function expectation(ask: Ask, object: Pod): Promise<Decision> {
   for (const one of await list<Namespace>('/api/v1/namespaces')) state.namespaceChanged(one);
   for (const one of await list<Node>('/api/v1/nodes')) state.nodeChanged(one);
   for (const one of await list<Pod>('/api/v1/pods')) state.podChanged(one);
+  for (const one of await list<Service>('/api/v1/services')) state.selectors.setService(one);
   // With what the server adds.
   const dry = await ask<Pod>('POST', '/api/v1/namespaces/default/pods?dryRun=All', object);
   const pod = podInfo(dry);
