@@ -3,7 +3,7 @@
 // NODE_KILLS says how often (default 4 of each).
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { dataPaths } from '../../src/config/index.ts';
@@ -109,18 +109,30 @@ async function doubled(node: RunningNode): Promise<string[]> {
   return [...seen].filter(([, count]) => count > 1).map(([key]) => key);
 }
 
+async function containerdOf(node: RunningNode): Promise<number> {
+  const config = `${dataPaths(node.dataDir).run}/containerd.toml`;
+  for (const pid of await readdir('/proc')) {
+    const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
+    if (words.includes(config) && words[0]?.endsWith('containerd')) return Number(pid);
+  }
+  throw new Error('containerd does not run');
+}
+
 async function crashAgainAndAgain(node: RunningNode, crash: () => Promise<void>): Promise<void> {
   for (const name of ['stay-0', 'stay-1', 'stay-2']) await node.ask('POST', path, podOf(name));
   await until('the pods run', async () => (await list(node)).filter(isRunning).length === 3);
   const before = identities(await list(node));
   const churn = new Churn(node);
-  for (let round = 0; round < kills; round++) {
-    await new Promise((done) => setTimeout(done, 100 + Math.random() * 1900));
-    await crash();
-    await nodeIsReady(node);
-    assert.deepEqual(await doubled(node), [], `round ${round}`);
+  try {
+    for (let round = 0; round < kills; round++) {
+      await new Promise((done) => setTimeout(done, 100 + Math.random() * 1900));
+      await crash();
+      await nodeIsReady(node);
+      assert.deepEqual(await doubled(node), [], `round ${round}`);
+    }
+  } finally {
+    await churn.stop();
   }
-  await churn.stop();
   for (const name of churn.wanted) {
     await until(`${name} runs`, async () => {
       const found = (await list(node)).find(({ metadata }) => metadata.name === name);
@@ -150,10 +162,15 @@ inOwnNamespace(import.meta.url, () => {
     const node = await startNode();
     try {
       await crashAgainAndAgain(node, async () => {
-        const { pid } = JSON.parse(await readFile(`${dataPaths(node.dataDir).run}/containerd.json`, 'utf8')) as {
-          pid: number;
-        };
+        const pid = await containerdOf(node);
         process.kill(pid, 'SIGKILL');
+        await until('containerd runs again', async () => (await containerdOf(node).catch(() => pid)) !== pid);
+        await until('it answers', () =>
+          doubled(node).then(
+            () => true,
+            () => false,
+          ),
+        );
       });
     } finally {
       await node.dispose();
