@@ -1,23 +1,37 @@
 /** Folders of control groups: made, written, emptied and removed. */
-import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Clock } from '../../kernel/index.ts';
-import { type CgroupLayout, groupRoots } from './layout.ts';
+import { type CgroupLayout, groupRoots, type Hierarchy } from './layout.ts';
 import { type CgroupLimits, cpuPeriod, sharesToWeight, weightToShares } from './pod-limits.ts';
 
-/** Makes the group and those above it in every hierarchy. */
+/** Makes the group, and those above it where they are missing, in every hierarchy. */
 export async function makeGroup(layout: CgroupLayout, path: string): Promise<void> {
-  for (const { path: root, controllers } of groupRoots(layout)) {
-    let above = root;
-    for (const part of path.split('/').filter(Boolean)) {
-      if (layout.kind === 'v2') await enableControllers(above);
-      const folder = join(above, part);
-      await mkdir(folder, { recursive: true });
-      if (controllers.includes('cpuset')) await inheritCpuset(above, folder);
-      above = folder;
+  await Promise.all(groupRoots(layout).map((root) => makeFolder(layout, root, path)));
+}
+
+async function makeFolder(layout: CgroupLayout, root: Hierarchy, path: string): Promise<void> {
+  const folder = join(root.path, path);
+  const above = dirname(folder);
+  if (layout.kind === 'v2' && (await isThere(above))) await enableControllers(above);
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EEXIST' && (code !== 'ENOENT' || path === '/')) throw error;
+    if (code === 'ENOENT') {
+      await makeFolder(layout, root, dirname(path));
+      return makeFolder(layout, root, path);
     }
   }
+  if (root.controllers.includes('cpuset')) await inheritCpuset(above, folder);
 }
+
+const isThere = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
 
 const wantedControllers = ['cpu', 'cpuset', 'io', 'memory', 'pids', 'hugetlb'];
 
