@@ -22,6 +22,8 @@ export interface Reflected<T extends KubeObject> {
 const pageSize = 200;
 const firstRetryMs = 50;
 const maxRetryMs = 30_000;
+/** Failures in a row that nobody needs to hear of. */
+const patience = 5;
 
 /** Lists a resource page by page and watches it from there; lists again when the watch is lost. */
 export function reflect<T extends KubeObject>(
@@ -48,7 +50,8 @@ export function reflect<T extends KubeObject>(
   const retry = (of: number, error: unknown): void => {
     if (of !== round) return;
     const delayMs = Math.min(firstRetryMs * 2 ** Math.min(failures++, 20), maxRetryMs);
-    log.debug('listing again', { resource: ref.resource, delayMs, error: String(error) });
+    const level = failures > patience ? 'warn' : 'debug';
+    log[level]('listing again', { resource: ref.resource, delayMs, error: String(error) });
     timer = clock.after(delayMs, relist);
   };
   const list = async (of: number): Promise<void> => {
