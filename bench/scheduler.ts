@@ -28,7 +28,9 @@ const { values: flags } = parseArgs({
   },
 });
 if (!flags.kbench || (flags.apiserver && !flags.scheduler)) {
-  console.error('usage: node bench/scheduler.ts --kbench PATH [--apiserver PATH --scheduler PATH] [--nodes N] [--pods N]');
+  console.error(
+    'usage: node bench/scheduler.ts --kbench PATH [--apiserver PATH --scheduler PATH] [--nodes N] [--pods N]',
+  );
   process.exit(2);
 }
 const { kbench, apiserver, scheduler } = flags;
