@@ -57,7 +57,7 @@ test('an emptyDir in memory is a tmpfs of its size, which goes with the pod', { 
   const path = await place(pod, 'm');
   const { type, blocks, bsize } = await statfs(path);
   assert.deepEqual([type, blocks * bsize], [tmpfsMagic, 8 << 20]);
-  assert.deepEqual([await modeOf(path), (await stat(path)).gid], ['2777', 1234]);
+  assert.deepEqual([await modeOf(path), (await stat(path)).gid], ['3777', 1234]);
   await writeFile(join(path, 'kept'), '');
   await place(pod, 'm');
   assert.deepEqual(await readdir(path), ['kept']);

@@ -6,8 +6,10 @@ import { orMissing } from './errors.ts';
 import type { Mounter } from './mounter.ts';
 import { podMemoryLimit } from './pod-resources.ts';
 
-const open = 0o777;
-const openSetgid = 0o2777;
+/** Of a volume's folder: on disk, and in memory, where it is that of a fresh tmpfs. */
+export const diskMode = 0o777;
+export const memoryMode = 0o1777;
+const setgid = 0o2000;
 /** Of the folders above: only containers get at volumes, by mounts of their own. */
 const parentMode = 0o750;
 const tmpfsMagic = 0x01021994;
@@ -16,14 +18,14 @@ const tmpfsMagic = 0x01021994;
  * A folder that anybody may write to. It is made under another name first: once it has its name it is complete, and its
  * owner may change what he likes about it.
  */
-export async function makeFolder(path: string, fsGroup: number | undefined): Promise<void> {
+export async function makeFolder(path: string, mode: number, fsGroup?: number): Promise<void> {
   if (await orMissing(stat(path))) return;
   const draft = `${path}.new`;
   await rm(draft, { recursive: true, force: true });
   await mkdir(dirname(path), { recursive: true, mode: parentMode });
   await mkdir(draft);
   if (fsGroup !== undefined) await lchown(draft, -1, fsGroup);
-  await chmod(draft, fsGroup === undefined ? open : openSetgid);
+  await chmod(draft, groupMode(mode, fsGroup));
   await rename(draft, path);
 }
 
@@ -36,8 +38,10 @@ export async function makeMemory(
   const { sizeBytes, fsGroup } = options;
   await mkdir(path, { recursive: true, mode: parentMode });
   if (await isTmpfsRoot(path)) return;
-  await mounter.tmpfs(path, { sizeBytes, mode: fsGroup === undefined ? open : openSetgid, gid: fsGroup });
+  await mounter.tmpfs(path, { sizeBytes, mode: groupMode(memoryMode, fsGroup), gid: fsGroup });
 }
+
+const groupMode = (mode: number, fsGroup: number | undefined): number => (fsGroup === undefined ? mode : mode | setgid);
 
 export const isTmpfs = async (path: string): Promise<boolean> => (await statfs(path)).type === tmpfsMagic;
 

@@ -58,7 +58,7 @@ test('an emptyDir in memory is as large as its limit, the pod’s limit or the n
   }
   assert.deepEqual(
     sizes,
-    [1 << 30, 10 << 20, 1 << 30, 64 << 20].map((bytes) => `tmpfs size=${bytes} mode=777`),
+    [1 << 30, 10 << 20, 1 << 30, 64 << 20].map((bytes) => `tmpfs size=${bytes} mode=1777`),
   );
 });
 

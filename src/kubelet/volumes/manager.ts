@@ -13,7 +13,7 @@ import {
   type VolumeManager,
 } from '../types.ts';
 import { type Payload, writeAtomically } from './atomic-writer.ts';
-import { isTmpfs, makeFolder, makeMemory, memorySize } from './empty-dir.ts';
+import { diskMode, isTmpfs, makeFolder, makeMemory, memoryMode, memorySize } from './empty-dir.ts';
 import { messageOf, orMissing } from './errors.ts';
 import { checkHostPath } from './host-path.ts';
 import { type Mounter, systemMounter } from './mounter.ts';
@@ -189,7 +189,7 @@ export class Volumes implements VolumeManager {
     const { medium = '' } = source;
     const fsGroup = pod.spec.securityContext?.fsGroup;
     const path = diskVolume(this.#env.paths.root, pod.metadata.uid ?? '', 'kubernetes.io~empty-dir', name);
-    if (medium === '') await makeFolder(path, fsGroup);
+    if (medium === '') await makeFolder(path, diskMode, fsGroup);
     else if (medium === 'Memory') {
       const allocatable = (await this.#allocatable())['memory'] ?? '0';
       const sizeBytes = memorySize(pod, source, quantityValue(parseQuantity(allocatable)));
@@ -206,7 +206,7 @@ export class Volumes implements VolumeManager {
     const digest = digestOf(files);
     if (this.#written.get(path) !== digest || !(await orMissing(readlink(join(path, '..data'))))) {
       const group = pod.spec.securityContext?.fsGroup;
-      await makeFolder(path, undefined);
+      await makeFolder(path, isPublic ? diskMode : memoryMode);
       for (const nested of nestedMountPoints(pod, name))
         await mkdir(join(path, nested), { recursive: true, mode: 0o755 });
       await writeAtomically(path, files, {
