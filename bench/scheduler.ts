@@ -9,8 +9,7 @@
  * limit is raised. Without --apiserver nanoshift is measured alone.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Peer, startNanoshift, startUpstream } from './peers.ts';
@@ -86,11 +85,10 @@ async function theirRun(): Promise<Run> {
 }
 
 function startTheirScheduler(peer: Peer, pkiDir: string): ChildProcess {
-  const folder = mkdtempSync(join(tmpdir(), 'scheduler-bench-'));
-  const kubeconfig = join(folder, 'kubeconfig');
+  const kubeconfig = join(pkiDir, 'stock-scheduler.kubeconfig');
   const own = readFileSync(join(pkiDir, 'resources/kube-scheduler/kubeconfig'), 'utf8');
   writeFileSync(kubeconfig, own.replace(/server: .*/, `server: ${peer.server.replace('127.0.0.1', 'localhost')}`));
-  const config = join(folder, 'config.yaml');
+  const config = join(pkiDir, 'stock-scheduler.yaml');
   writeFileSync(
     config,
     [
