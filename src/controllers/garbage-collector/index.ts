@@ -4,10 +4,17 @@
  * owner is asked when the owner goes.
  */
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Client } from '../../client/types.ts';
+import type { Client, EventSubject } from '../../client/types.ts';
 import type { ObjectMeta, OwnerReference } from '../../schema/object.ts';
-import { type Controller, type ControllerEnv, controllerOf, done, queueLimit, WorkQueue } from '../runtime/index.ts';
-import { reportMisplaced } from './misplaced.ts';
+import {
+  type Controller,
+  type ControllerEnv,
+  controllerOf,
+  done,
+  queueLimit,
+  recorderFor,
+  WorkQueue,
+} from '../runtime/index.ts';
 import {
   blocks,
   foregroundFinalizer,
@@ -30,6 +37,7 @@ export { storeOwnership } from './store-ownership.ts';
 export type { Change, Dependent, Identity, OwnerKind, Ownership } from './types.ts';
 
 const name = 'generic-garbage-collector';
+const component = 'garbage-collector-controller';
 const workers = 4;
 /** Dependents of one owner that are written at the same time. */
 const atOnce = 20;
@@ -38,14 +46,13 @@ export interface GarbageCollectorOptions {
   ownership: Ownership;
 }
 
-export function garbageCollector(
-  { clientFor, clock, log }: ControllerEnv,
-  options: GarbageCollectorOptions,
-): Controller {
+export function garbageCollector(env: ControllerEnv, options: GarbageCollectorOptions): Controller {
+  const { clientFor, clock, log } = env;
   const { ownership } = options;
   const client = clientFor(name);
+  const recorder = recorderFor(env, name, component);
   const collector = new Collector(client, ownership, (at, reference) =>
-    reportMisplaced(client, at, reference, clock.nowMs()),
+    recorder.event(subjectOf(at), 'Warning', 'OwnerRefInvalidNamespace', misplaced(reference)),
   );
   const queue = new WorkQueue({
     name,
@@ -62,7 +69,7 @@ export function garbageCollector(
   const followed = ownership.follow((change) => {
     for (const task of collector.tasksOf(change)) queue.add(JSON.stringify(task));
   });
-  const controller = controllerOf(name, queue, [followed]);
+  const controller = controllerOf(name, queue, [followed], recorder);
   return {
     name,
     stop() {
@@ -72,19 +79,24 @@ export function garbageCollector(
   };
 }
 
+const subjectOf = ({ ref, name, uid }: Identity): EventSubject => ({
+  apiVersion: ref.group ? `${ref.group}/${ref.version}` : ref.version,
+  metadata: { name, uid },
+});
+
+/** A cluster-scoped object refers to an owner that can only be in a namespace. */
+const misplaced = ({ apiVersion, kind, name, uid }: OwnerReference): string =>
+  `ownerRef [${apiVersion}/${kind}, namespace: , name: ${name}, uid: ${uid}] does not exist in namespace ""`;
+
 class Collector {
   readonly #client: Client;
   readonly #ownership: Ownership;
-  readonly #misplaced: (at: Identity, reference: OwnerReference) => Promise<void>;
+  readonly #misplaced: (at: Identity, reference: OwnerReference) => void;
   /** Owners whose dependents are being deleted: at the end it is seen whether the owner may go. */
   readonly #emptying = new Set<string>();
   #stopped = false;
 
-  constructor(
-    client: Client,
-    ownership: Ownership,
-    misplaced: (at: Identity, reference: OwnerReference) => Promise<void>,
-  ) {
+  constructor(client: Client, ownership: Ownership, misplaced: (at: Identity, reference: OwnerReference) => void) {
     this.#client = client;
     this.#ownership = ownership;
     this.#misplaced = misplaced;
@@ -169,7 +181,7 @@ class Collector {
 
   async #ownerState(at: Identity, reference: OwnerReference): Promise<OwnerState> {
     const place = placeOf(reference, at.namespace, this.#ownership.kindOf);
-    if (place === 'misplaced') await this.#misplaced(at, reference);
+    if (place === 'misplaced') this.#misplaced(at, reference);
     return typeof place === 'string' ? place : stateOf(reference, await findLive(this.#client, place));
   }
 
