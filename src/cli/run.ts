@@ -28,7 +28,7 @@ export async function run(argv: readonly string[]): Promise<number> {
   log.info('nanoshift ready', { url, sinceStartMs: Math.round(performance.now()) });
   const usage = ownUsage();
   const shrinking = usage && shrinkWhenIdle(systemClock, usage);
-  if (settings.welcome) console.log(welcome(url, kubeconfig));
+  if (settings.welcome) console.log(welcome(url, kubeconfig, settings.config.runtime.mode !== 'none'));
 
   const code = await stopped.promise;
   shrinking?.stop();
@@ -40,15 +40,23 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 const stopLimitMs = 15_000;
 
-function welcome(url: string, kubeconfig: string): string {
+function welcome(url: string, kubeconfig: string, runsPods: boolean): string {
+  const dataDir = kubeconfig.replace(/\/resources\/.*/, '');
+  const steps = runsPods
+    ? [
+        'kubectl get nodes',
+        'kubectl apply -f examples/hello.yaml',
+        'kubectl rollout status deployment/hello',
+        "curl http://$(kubectl get service hello -o jsonpath='{.spec.clusterIP}')",
+      ]
+    : ['kubectl get namespaces', 'kubectl create configmap hello --from-literal=a=1'];
+  const after = runsPods
+    ? `Ctrl-C stops nanoshift; pods go on, and the next start adopts them. nanoshift cleanup takes them down.`
+    : `This is the control plane alone (runtime.mode: none). Ctrl-C stops it.`;
   return `
 nanoshift serves the Kubernetes API on ${url}. In another terminal:
-
   export KUBECONFIG=${kubeconfig}
-  kubectl get namespaces
-  kubectl create configmap hello --from-literal=a=1
-  kubectl api-resources
-
-Pods do not run yet: this is the control plane. Ctrl-C stops it; what you stored stays in ${kubeconfig.replace(/\/resources\/.*/, '')}.
+${steps.map((step) => `  ${step}`).join('\n')}
+${after} What is stored stays in ${dataDir}.
 `;
 }
