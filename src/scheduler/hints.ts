@@ -88,6 +88,26 @@ const hints: Readonly<Record<PluginName, Hint>> = {
   },
 };
 
+/** Plugins that an event of this type may matter to: those whose hint is not always false. */
+export const concerns: Readonly<Record<ClusterEvent['type'], readonly PluginName[]>> = {
+  node: [
+    'NodeUnschedulable',
+    'TaintToleration',
+    'NodeAffinity',
+    'NodePorts',
+    'NodeResourcesFit',
+    'VolumeBinding',
+    'VolumeZone',
+    'PodTopologySpread',
+    'InterPodAffinity',
+  ],
+  nodeRemoved: ['PodTopologySpread'],
+  podAdded: ['PodTopologySpread', 'InterPodAffinity'],
+  podChanged: ['NodeResourcesFit', 'PodTopologySpread', 'InterPodAffinity'],
+  podRemoved: ['NodePorts', 'NodeResourcesFit', 'VolumeRestrictions', 'PodTopologySpread', 'InterPodAffinity'],
+  volume: ['VolumeRestrictions', 'VolumeBinding', 'VolumeZone'],
+};
+
 /** Whether the event may help a pod that `plugin` refused. */
 export const mayHelp = (plugin: PluginName, pod: PodInfo, event: ClusterEvent, labelsOf: NamespaceLabels): boolean =>
   hints[plugin](pod, event, labelsOf);

@@ -3,7 +3,7 @@
  * event that may help it, then for its back-off, which doubles; one that failed otherwise waits for its back-off only.
  */
 import { Heap } from './heap.ts';
-import { type ClusterEvent, mayHelp } from './hints.ts';
+import { type ClusterEvent, concerns, mayHelp } from './hints.ts';
 import type { NamespaceLabels } from './inter-pod-affinity.ts';
 import { sameRecord } from './node-table.ts';
 import type { PluginName } from './plugins.ts';
@@ -58,6 +58,8 @@ export class SchedulingQueue {
   readonly #errors = new Heap<QueuedPod>(byBackoff);
   /** Waiting for an event, the longest waiting first. */
   readonly #refused = new Set<QueuedPod>();
+  /** Of those that wait for an event, how many each plugin refused. */
+  readonly #refusals = new Map<PluginName, number>();
   readonly #gated = new Set<QueuedPod>();
   #order = 0;
   #hasForgotten = false;
@@ -157,7 +159,7 @@ export class SchedulingQueue {
     this.#active.delete(entry);
     this.#backoff.delete(entry);
     this.#errors.delete(entry);
-    this.#refused.delete(entry);
+    this.#unrefuse(entry);
     this.#gated.delete(entry);
     return true;
   }
@@ -189,7 +191,7 @@ export class SchedulingQueue {
     entry.refusedBy = plugins;
     entry.sinceMs = nowMs;
     entry.backoffEndMs = nowMs + backoffMs(entry.refusals);
-    this.#refused.add(entry);
+    this.#waitForEvent(entry);
   }
 
   /** A pod that was taken out could not be placed for another reason. */
@@ -204,7 +206,7 @@ export class SchedulingQueue {
 
   /** A pod that was taken out is not to be tried now, until it is activated. */
   hold(entry: QueuedPod): void {
-    if (this.#isKnown(entry)) this.#refused.add(entry);
+    if (this.#isKnown(entry)) this.#waitForEvent(entry);
   }
 
   /** Whether it is still this entry that stands for the pod, and it waits nowhere. */
@@ -215,6 +217,7 @@ export class SchedulingQueue {
   /** Tries those again that the event may help. Returns whether there are any. */
   happened(event: ClusterEvent, nowMs: number, but?: string): boolean {
     let any = false;
+    if (!concerns[event.type].some((plugin) => this.#refusals.get(plugin))) return any;
     for (const entry of [...this.#refused]) {
       if (entry.pod.uid === but) continue;
       let helps = false;
@@ -229,7 +232,7 @@ export class SchedulingQueue {
   /** Tries a pod again without waiting for an event. */
   activate(uid: string): void {
     const entry = this.#known.get(uid);
-    if (!entry || !(this.#refused.delete(entry) || this.#backoff.delete(entry))) return;
+    if (!entry || !(this.#unrefuse(entry) || this.#backoff.delete(entry))) return;
     this.#active.push(entry);
   }
 
@@ -238,8 +241,19 @@ export class SchedulingQueue {
     for (const entry of [...this.#refused]) if (nowMs - entry.sinceMs > maxWaitMs) this.#retry(entry, nowMs);
   }
 
+  #waitForEvent(entry: QueuedPod): void {
+    this.#refused.add(entry);
+    for (const plugin of entry.refusedBy) this.#refusals.set(plugin, (this.#refusals.get(plugin) ?? 0) + 1);
+  }
+
+  #unrefuse(entry: QueuedPod): boolean {
+    if (!this.#refused.delete(entry)) return false;
+    for (const plugin of entry.refusedBy) this.#refusals.set(plugin, (this.#refusals.get(plugin) ?? 0) - 1);
+    return true;
+  }
+
   #retry(entry: QueuedPod, nowMs: number): void {
-    this.#refused.delete(entry);
+    this.#unrefuse(entry);
     if (entry.backoffEndMs > nowMs) this.#backoff.push(entry);
     else this.#active.push(entry);
   }

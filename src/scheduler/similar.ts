@@ -16,6 +16,8 @@ const owners: Readonly<Record<string, string>> = {
 };
 
 const nothing: LabelRequirements = [];
+/** A service without a selector selects nothing, not everything. */
+const unselecting: Labels = {};
 
 export class Selectors {
   /** By namespace, then by name. */
@@ -29,12 +31,13 @@ export class Selectors {
       services = new Map();
       this.#services.set(namespace, services);
     }
-    if (spec?.selector) services.set(name, spec.selector);
-    else services.delete(name);
+    services.set(name, spec?.selector ?? unselecting);
   }
 
   removeService({ metadata: { namespace = '', name = '' } }: Service): void {
-    this.#services.get(namespace)?.delete(name);
+    const services = this.#services.get(namespace);
+    services?.delete(name);
+    if (services?.size === 0) this.#services.delete(namespace);
   }
 
   setOwner(kind: string, { metadata, spec }: Selecting): void {
@@ -53,6 +56,7 @@ export class Selectors {
   /** Selects the pods of the same services and controller; empty when there are none. */
   of({ namespace, labels, owner }: PodInfo): LabelRequirements {
     const services = [...(this.#services.get(namespace)?.values() ?? [])]
+      .filter((selector) => selector !== unselecting)
       .map(requirementsOfLabels)
       .filter((requirements) => matchesLabels(requirements, labels));
     const isKnown = owner && owners[owner.kind] === owner.apiVersion;
