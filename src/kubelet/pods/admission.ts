@@ -6,8 +6,8 @@ import type { Node, NodeSelectorTerm, Pod, Toleration } from '../../schema/gener
 import { matchesLabels, requirementsOfLabels } from '../../schema/index.ts';
 import type { LabelRequirement } from '../../schema/object.ts';
 import { podRejection } from '../config/index.ts';
-import { insufficientResource } from './requests.ts';
-import type { Refusal } from './types.ts';
+import { type Insufficient, insufficientResource } from './requests.ts';
+import type { Refusal, ResizeProblem } from './types.ts';
 
 export interface AdmissionEnv {
   client: Client;
@@ -30,6 +30,21 @@ export class Admission {
     // A node that is not registered yet takes what comes.
     const node = await client.get<Node>(nodes, nodeName).catch(() => undefined);
     return node && refusal(pod, others, node, { isStatic, maxPods });
+  }
+
+  /** Whether a pod that runs may have the resources that it wants by now. */
+  async checkResize(pod: Pod, others: readonly Pod[], isStatic: boolean): Promise<ResizeProblem | undefined> {
+    const { client, nodeName, maxPods } = this.#env;
+    if (isStatic) return { reason: 'Infeasible', message: 'In-place resize of static-pods is not supported' };
+    const node = await client.get<Node>(nodes, nodeName).catch(() => undefined);
+    if (!node) return undefined;
+    const alone = insufficientResource(pod, [], node, maxPods);
+    if (alone) {
+      const message = `Node didn't have enough capacity: ${alone.name}, requested: ${alone.requested}, capacity: ${alone.capacity}`;
+      return { reason: 'Infeasible', message };
+    }
+    const together = insufficientResource(pod, others, node, maxPods);
+    return together && { reason: 'Deferred', message: insufficiency(together).message };
   }
 }
 
@@ -54,13 +69,19 @@ export function refusal(
     return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" };
   }
   const active = others.filter(({ metadata }) => metadata.uid !== pod.metadata.uid);
+  const lacking = insufficientResource(pod, active, node, maxPods);
+  if (lacking) return insufficiency(lacking);
   return (
-    insufficientResource(pod, active, node, maxPods) ??
     unless(matchesNode(pod, node), 'NodeAffinity', "node(s) didn't match Pod's node affinity/selector") ??
     unless(hasFreePorts(pod, active), 'NodePorts', "node(s) didn't have free ports for the requested pod ports") ??
     unless(isStatic || tolerates(pod, node), 'TaintToleration', "node(s) had taints that the pod didn't tolerate")
   );
 }
+
+const insufficiency = ({ name, requested, used, capacity }: Insufficient): Refusal => ({
+  reason: `OutOf${name}`,
+  message: `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`,
+});
 
 const unless = (isFine: boolean, name: string, what: string): Refusal | undefined =>
   isFine ? undefined : { reason: name, message: `Predicate ${name} failed: ${what}` };

@@ -1,7 +1,7 @@
 /** Carries out what a plan asks for: calls to the runtime, in upstream's order and with its events. */
 import type { EventSubject } from '../../client/types.ts';
 import type { Container, Pod } from '../../schema/generated/index.ts';
-import { runtimeHandlerOf } from '../config/index.ts';
+import { containerResources, probeMachine, runtimeHandlerOf } from '../config/index.ts';
 import { Slots } from '../slots.ts';
 import {
   type Cgroups,
@@ -15,7 +15,7 @@ import {
 import { errorText, unlessGone } from './errors.ts';
 import { HookError, type HookEnv, runHook } from './hooks.ts';
 import type { PodLogs } from './logs.ts';
-import type { ContainerKind, LaneAction, ObservedContainer } from './types.ts';
+import type { ContainerKind, LaneAction, ObservedContainer, ResizedContainer } from './types.ts';
 
 /** The parts that a pod is made with. */
 export interface PodParts {
@@ -198,6 +198,19 @@ export class Executor {
   async stopContainer(id: string, graceSeconds: number): Promise<void> {
     const options = { timeoutMs: graceSeconds * 1000 + stopSlackMs };
     await unlessGone(this.#env.cri.call('StopContainer', { containerId: id, timeout: graceSeconds }, options));
+  }
+
+  /** Other limits for running containers, within those of the pod: raised before, lowered afterwards. */
+  async resize(pod: Pod, containers: readonly ResizedContainer[]): Promise<void> {
+    const { cgroups } = this.#parts;
+    const machine = await probeMachine();
+    // What is to be lowered cannot be while containers still have more.
+    await cgroups.ensurePod(pod).catch(() => {});
+    for (const { id, container } of containers) {
+      const linux = containerResources(pod, container, machine);
+      await this.#env.cri.call('UpdateContainerResources', { containerId: id, linux });
+    }
+    await cgroups.ensurePod(pod);
   }
 
   async removeContainer(pod: Pod, { id, name, restartCount }: ObservedContainer): Promise<void> {

@@ -9,7 +9,7 @@ import { Executor, type PodParts } from './executor.ts';
 import { orphanPod, type RuntimePod, runtimePods } from './inventory.ts';
 import { fullName, isMirror, MirrorPods } from './mirror.ts';
 import { isTerminal } from './status/index.ts';
-import type { ObservedPod, Refusal } from './types.ts';
+import type { ObservedPod, Refusal, ResizeProblem } from './types.ts';
 import { PodWorker, type WorkerEnv } from './worker.ts';
 
 export interface PodManagerOptions extends PodParts {
@@ -76,6 +76,7 @@ class Manager implements PodManager {
       probes,
       node: { ips: nodeIPs, runtimeName },
       observed: (uid, observed) => this.#index(uid, observed),
+      resizeProblem: (pod) => this.#resizeProblem(pod),
       retired: (uid) => this.#retired(uid),
     };
     this.#admission = new Admission({ client, nodeName, maxPods: options.maxPods });
@@ -197,14 +198,22 @@ class Manager implements PodManager {
   async #admit(pod: Pod, isStatic: boolean): Promise<Refusal | undefined> {
     const { metadata, status } = pod;
     if (status?.startTime || isTerminal(status?.phase) || metadata.deletionTimestamp) return undefined;
-    const others = [...this.#workers.values()]
-      .filter((worker) => !isTerminal(worker.status.phase))
-      .map((one) => one.pod);
     try {
-      return await this.#admission.check(pod, others, isStatic);
+      return await this.#admission.check(pod, this.#others(metadata.uid), isStatic);
     } catch (error) {
       return { reason: 'UnexpectedAdmissionError', message: errorText(error) };
     }
+  }
+
+  #resizeProblem(pod: Pod): Promise<ResizeProblem | undefined> {
+    const { uid = '' } = pod.metadata;
+    return this.#admission.checkResize(pod, this.#others(uid), this.#workers.get(uid)?.isStatic ?? false);
+  }
+
+  /** Pods that take of the node's resources. */
+  #others(uid: string | undefined): Pod[] {
+    const workers = [...this.#workers.values()].filter((worker) => worker.uid !== uid);
+    return workers.filter(({ status }) => !isTerminal(status.phase)).map(({ pod }) => pod);
   }
 
   #retired(uid: string): void {
@@ -212,6 +221,7 @@ class Manager implements PodManager {
     this.#workers.delete(uid);
     this.#signatures.delete(uid);
     this.#index(uid, { sandboxes: [], containers: [] });
+    for (const other of this.#workers.values()) if (other.isResizeDeferred) void other.checkResize();
     if (worker?.isStatic) {
       this.#mirrors.reconcile(fullName(worker.pod));
       this.staticPodsChanged();

@@ -1,7 +1,14 @@
 /** What pods ask of the node, against what it has. */
 import type { Container, Node, Pod } from '../../schema/generated/index.ts';
 import { parseQuantity, quantityMilliValue, quantityValue } from '../../schema/index.ts';
-import type { Refusal } from './types.ts';
+
+/** In units; CPU in thousandths. */
+export interface Insufficient {
+  name: string;
+  requested: bigint;
+  used: bigint;
+  capacity: bigint;
+}
 
 const basic = ['cpu', 'memory', 'ephemeral-storage'];
 
@@ -11,8 +18,10 @@ export function insufficientResource(
   others: readonly Pod[],
   node: Node,
   maxPods: number,
-): Refusal | undefined {
-  if (others.length + 1 > maxPods) return insufficient('pods', 1n, BigInt(others.length), BigInt(maxPods));
+): Insufficient | undefined {
+  if (others.length + 1 > maxPods) {
+    return { name: 'pods', requested: 1n, used: BigInt(others.length), capacity: BigInt(maxPods) };
+  }
   const allocatable = node.status?.allocatable ?? {};
   const extended = Object.keys(allocatable).filter((name) => name.includes('/') || name.startsWith('hugepages-'));
   for (const name of [...basic, ...extended]) {
@@ -20,15 +29,10 @@ export function insufficientResource(
     if (requested === 0n) continue;
     const capacity = amountOf(allocatable[name], name);
     const used = others.reduce((sum, other) => sum + requestOf(other, name), 0n);
-    if (used + requested > capacity) return insufficient(name, requested, used, capacity);
+    if (used + requested > capacity) return { name, requested, used, capacity };
   }
   return undefined;
 }
-
-const insufficient = (name: string, requested: bigint, used: bigint, capacity: bigint): Refusal => ({
-  reason: `OutOf${name}`,
-  message: `Node didn't have enough resource: ${name}, requested: ${requested}, used: ${used}, capacity: ${capacity}`,
-});
 
 /** Containers and sidecars together, or the greediest moment of initialization; with overhead. */
 function requestOf({ spec }: Pod, name: string): bigint {

@@ -70,6 +70,7 @@ export function viewOf({ containers = [], sandboxes = [sandbox], memory = {}, ..
     observed: { sandboxes, containers: containers.toSorted((a, b) => b.createdAtMs - a.createdAtMs) },
     status: pod.status ?? {},
     memory: Object.assign(new WorkerMemory(), memory),
+    resizeProblem: undefined,
     isBusy: false,
     probes: () => ({ started: true, ready: true }),
     node: { ips: ['192.0.2.1'], runtimeName: 'containerd' },

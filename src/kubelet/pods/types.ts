@@ -112,6 +112,9 @@ export interface PodMemory {
   sandboxRetryAtMs: number;
   /** Attempts below this are taken by sandboxes that the runtime does not list. */
   sandboxAttemptFloor: number;
+  /** By container id, the limits that were last set. */
+  resized: ReadonlyMap<string, string>;
+  resizeFailure: { message: string; retryAtMs: number } | undefined;
   /** Volumes and cgroup are gone. */
   isCleaned: boolean;
   cleanRetryAtMs: number;
@@ -128,6 +131,7 @@ export interface PodView {
   /** The newest status that was computed, else the API's. */
   status: PodStatus;
   memory: PodMemory;
+  resizeProblem: ResizeProblem | 'unchecked' | undefined;
   /** A sandbox or a container is being started, or something removed. */
   isBusy: boolean;
   probes(container: Container, containerID: string): ProbeResults;
@@ -139,6 +143,19 @@ export interface NodeFacts {
   ips: readonly string[];
   /** `containerd`: containers are named `containerd://<id>` in the API. */
   runtimeName: string;
+}
+
+/** A running container that gets other limits; `key` names them. */
+export interface ResizedContainer {
+  id: string;
+  container: Container;
+  key: string;
+}
+
+/** Why a change of resources is not carried out: never on this node, or not for now. */
+export interface ResizeProblem {
+  reason: 'Infeasible' | 'Deferred';
+  message: string;
 }
 
 export interface BeginKill {
@@ -157,6 +174,7 @@ export type KillAction = BeginKill | { do: 'stopContainer'; container: ObservedC
 export type LaneAction =
   | { do: 'createSandbox'; attempt: number; replaces: boolean }
   | { do: 'startContainer'; kind: ContainerKind; container: Container; restartCount: number; backOff: BackOffEntry }
+  | { do: 'resize'; containers: readonly ResizedContainer[] }
   | { do: 'removeContainers'; ids: readonly string[] }
   | { do: 'stopSandboxes'; ids: readonly string[] }
   | { do: 'removeSandboxes'; ids: readonly string[] }

@@ -12,7 +12,7 @@ import { sameJson } from './same.ts';
 import { currentSandbox } from './sandbox.ts';
 import { StatusWriter } from './status-writer.ts';
 import { Stopper } from './stopper.ts';
-import type { LaneAction, NodeFacts, ObservedPod, Plan, PodView, Refusal } from './types.ts';
+import type { LaneAction, NodeFacts, ObservedPod, Plan, PodView, Refusal, ResizeProblem } from './types.ts';
 
 export interface WorkerEnv extends Pick<KubeletEnv, 'client' | 'clock' | 'log' | 'cri'> {
   executor: Executor;
@@ -20,6 +20,8 @@ export interface WorkerEnv extends Pick<KubeletEnv, 'client' | 'clock' | 'log' |
   node: NodeFacts;
   /** The runtime's things that belong to the pod, each time they were looked at. */
   observed(podUid: string, observed: ObservedPod): void;
+  /** Why the node cannot give the pod the resources that it wants by now. */
+  resizeProblem(pod: Pod): Promise<ResizeProblem | undefined>;
   /** Nothing of the pod is left anywhere. */
   retired(podUid: string): void;
 }
@@ -60,6 +62,7 @@ export class PodWorker {
   #lane: { action: LaneAction; abort: AbortController } | undefined;
   /** How many actions and stops have come to their end. */
   #finished = 0;
+  #resizeProblem: PodView['resizeProblem'];
   #failedMounts = 0;
   #reservedTwice = false;
 
@@ -101,10 +104,22 @@ export class PodWorker {
     const { labels, annotations } = this.#of.pod.metadata;
     const isRelabelled = !sameJson(pod.metadata.labels, labels) || !sameJson(pod.metadata.annotations, annotations);
     if (isNew) this.#memory.retryNow();
+    if (resourcesOf(pod) !== resourcesOf(this.#of.pod)) void this.checkResize(pod);
     this.#of = { ...this.#of, pod };
     // Files of the downward API tell of them.
     if (isRelabelled) void this.refreshVolumes();
     this.wake();
+  }
+
+  /** Asks whether the node has what the pod wants by now. */
+  async checkResize(pod = this.pod): Promise<void> {
+    this.#resizeProblem = 'unchecked';
+    this.#resizeProblem = await this.#env.resizeProblem(pod).catch(() => undefined);
+    this.wake();
+  }
+
+  get isResizeDeferred(): boolean {
+    return typeof this.#resizeProblem === 'object' && this.#resizeProblem.reason === 'Deferred';
   }
 
   /** A newer version of a pod that is shown by itself. */
@@ -202,6 +217,7 @@ export class PodWorker {
       observed: this.#lane ? withoutStarting(observed, this.#lane.action) : observed,
       status: this.#status,
       memory: this.#memory,
+      resizeProblem: this.#resizeProblem,
       isBusy: this.#lane !== undefined,
       probes: (container, id) => probes.results(this.pod, container, id),
       node,
@@ -309,6 +325,14 @@ export class PodWorker {
         return;
       case 'startContainer':
         return this.#start(action, view, signal);
+      case 'resize':
+        await executor.resize(this.pod, action.containers);
+        for (const { id, key } of action.containers) {
+          this.#memory.resized.set(id, key);
+          this.#observer.forget(id);
+        }
+        this.#memory.resizeFailure = undefined;
+        return;
       case 'removeContainers':
         for (const id of action.ids) {
           const seen = view.observed.containers.find((one) => one.id === id);
@@ -351,7 +375,9 @@ export class PodWorker {
     this.#env.log.warn('pod action failed', { pod: this.uid, action: action.do, error: errorText(error) });
     if (action.do === 'startContainer') this.#failedStart(action, error, nowMs);
     else if (action.do === 'createSandbox') this.#failedSandbox(action.attempt, error, nowMs);
-    else this.#memory.cleanRetryAtMs = nowMs + cleanRetryMs;
+    else if (action.do === 'resize') {
+      this.#memory.resizeFailure = { message: errorText(error), retryAtMs: nowMs + startRetryMs };
+    } else this.#memory.cleanRetryAtMs = nowMs + cleanRetryMs;
   }
 
   #failedStart({ container, backOff }: StartContainer, error: unknown, nowMs: number): void {
@@ -380,6 +406,9 @@ export class PodWorker {
     this.#reservedTwice = !this.#reservedTwice;
   }
 }
+
+const resourcesOf = ({ spec }: Pod): string =>
+  JSON.stringify(containersOf(spec).map(({ container }) => container.resources));
 
 const ending = new Error('the pod is ending');
 

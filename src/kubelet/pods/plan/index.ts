@@ -1,11 +1,11 @@
 /** The plan of one pod: what to do next, and what to tell. A function of what is seen, without I/O. */
 import type { PodStatus } from '../../../schema/generated/index.ts';
 import { timeToMs } from '../../../schema/index.ts';
-import { finalStatus, isTerminal, podStatus } from '../status/index.ts';
+import { finalStatus, isTerminal, podStatus, type ResizeCondition } from '../status/index.ts';
 import type { LaneAction, Plan, PodView, Verdict } from '../types.ts';
 import { collectGarbage } from './garbage.ts';
 import { isAlive, killAll, type KillPlan, planKills, terminationGraceMs } from './kills.ts';
-import { planRun } from './run.ts';
+import { planRun, type RunPlan } from './run.ts';
 
 const deadlineMessage = 'Pod was active on the node longer than the specified deadline';
 
@@ -16,7 +16,12 @@ export function planPod(view: PodView): Plan {
     view.isRemoved || !!view.pod.metadata.deletionTimestamp || !!verdict || isTerminal(view.status.phase);
   if (isEnding) return planTermination(view, verdict);
   const running = planRun(view);
-  const status = podStatus(view, { isStopped: isStopped(view), isEnding: false, verdict: undefined });
+  const status = podStatus(view, {
+    isStopped: isStopped(view),
+    isEnding: false,
+    verdict: undefined,
+    resize: resizeCondition(view, running),
+  });
   // The status says that the pod has ended: only cleaning up is left.
   if (isTerminal(status.phase)) return planTermination({ ...view, status }, undefined);
   const kills = planKills(view, running.kills);
@@ -29,6 +34,14 @@ export function planPod(view: PodView): Plan {
     verdict: undefined,
     wakeAtMs: Math.min(kills.wakeAtMs, running.wakeAtMs, deadlineMs(view)),
   };
+}
+
+/** What is told of a change of resources until it is done. */
+function resizeCondition({ resizeProblem, memory }: PodView, { isResizing }: RunPlan): ResizeCondition | undefined {
+  if (!isResizing) return undefined;
+  if (typeof resizeProblem === 'object') return { type: 'PodResizePending', ...resizeProblem };
+  const failure = memory.resizeFailure;
+  return { type: 'PodResizeInProgress', ...(failure && { reason: 'Error', message: failure.message }) };
 }
 
 /** Nothing runs, and nothing holds an address. */
@@ -59,7 +72,7 @@ function planTermination(view: PodView, verdict: Verdict | undefined): Plan {
   const isOrphan = view.isRemoved && !pod.metadata.deletionTimestamp && !view.isStatic;
   const kills = planKills(view, killAll(view, terminationGraceMs(pod, isOrphan)));
   const stopped = isStopped(view);
-  const status = podStatus(view, { isStopped: stopped, isEnding: true, verdict });
+  const status = podStatus(view, { isStopped: stopped, isEnding: true, verdict, resize: undefined });
   const base = { backingOff: [], kills: kills.actions, verdict };
   if (observed.containers.some(isAlive) || isBusy) {
     return { ...base, status, next: undefined, stage: 'terminating', wakeAtMs: kills.wakeAtMs };

@@ -19,6 +19,8 @@ function describe(action: LaneAction): string {
       return `sandbox ${action.attempt}`;
     case 'cleanUp':
       return 'clean up';
+    case 'resize':
+      return `resize ${action.containers.map(({ container }) => container.name).join(' ')}`;
     default:
       return `${action.do} ${action.ids.join(' ')}`;
   }
@@ -186,6 +188,36 @@ test('Failed is told only when nothing runs any more', () => {
   const memory = { stoppedSandboxes: new Set(['s1']) };
   const ended = planPod(viewOf({ pod, containers: [instance('main', 'exited', { exitCode: 137 })], memory }));
   assert.deepEqual([ended.status.phase, ended.status.reason], ['Failed', 'DeadlineExceeded']);
+});
+
+test('changed resources are set in place, decreases first; or by a restart where the container wants that', () => {
+  const limits = { cpuShares: 102, cpuQuota: 20_000, cpuPeriod: 100_000, memoryBytes: 64 << 20 };
+  const wants = (cpu: string, memory: string, policy?: string) => ({
+    resources: { requests: { cpu: '100m', memory: '64Mi' }, limits: { cpu, memory } },
+    ...(policy && { resizePolicy: [{ resourceName: 'memory', restartPolicy: policy }] }),
+  });
+  const grown = app('a', wants('300m', '64Mi'));
+  const shrunk = app('b', wants('200m', '32Mi'));
+  const same = app('c', wants('200m', '64Mi'));
+  const pod = podOf({ containers: [grown, shrunk, same] });
+  const containers = ['a', 'b', 'c'].map((name) => instance(name, 'running', { limits }));
+  assert.equal(next({ pod, containers }), 'resize b a');
+  const told = (options: ViewOptions) =>
+    planPod(viewOf(options)).status.conditions?.filter(({ type }) => type.startsWith('PodResize'));
+  assert.equal(told({ pod, containers })?.[0]?.type, 'PodResizeInProgress');
+  const resizeProblem = { reason: 'Infeasible', message: 'too much' } as const;
+  assert.equal(next({ pod, containers, resizeProblem }), 'nothing');
+  assert.equal(told({ pod, containers, resizeProblem })?.[0]?.reason, 'Infeasible');
+
+  const strict = podOf({ containers: [app('a', wants('200m', '32Mi', 'RestartContainer'))] });
+  assert.deepEqual(kills({ pod: strict, containers: containers.slice(0, 1) }), [
+    'begin a 30: Container a resize requires restart',
+  ]);
+  const [first] = containers;
+  const resized = new Map([[first?.id ?? '', JSON.stringify({ ...limits, cpuQuota: 30_000 })]]);
+  const onlyGrown = podOf({ containers: [grown] });
+  assert.equal(next({ pod: onlyGrown, containers: containers.slice(0, 1), memory: { resized } }), 'nothing');
+  assert.deepEqual(told({ pod: onlyGrown, containers: containers.slice(0, 1), memory: { resized } }), []);
 });
 
 const states = fc.constantFrom<ObservedContainer['state']>('created', 'running', 'exited', 'unknown');

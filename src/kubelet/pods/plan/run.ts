@@ -8,6 +8,7 @@ import type { ContainerKind, LaneAction, ObservedContainer, PodView } from '../t
 import { collectGarbage } from './garbage.ts';
 import { planInit } from './init.ts';
 import { isAlive, killAll, type WantedKill } from './kills.ts';
+import { planResize } from './resize.ts';
 
 export interface WantedStart {
   kind: ContainerKind;
@@ -21,6 +22,8 @@ export class RunPlan {
   next: LaneAction | undefined;
   wakeAtMs = Number.POSITIVE_INFINITY;
   readonly backingOff: string[] = [];
+  /** Limits of running containers are to change, or would if they could. */
+  isResizing = false;
   readonly #graceMs: number;
 
   constructor(graceMs: number) {
@@ -54,6 +57,7 @@ export function planRun(view: PodView): RunPlan {
   planEphemeral(view, plan);
   const initialization = isOver(view) ? 'over' : planInit(view, plan);
   planOngoingKills(view, plan);
+  if (initialization === 'done') resize(view, plan);
   const keepsRunning = initialization === 'underWay' || (initialization === 'done' && planRegular(view, plan));
   if (!keepsRunning) {
     // Nothing is left to wait for: sidecars end too, and the sandbox with them.
@@ -123,6 +127,16 @@ function planStraySandboxes(view: PodView, plan: RunPlan): void {
   const living = view.observed.containers.filter((one) => isAlive(one) && ids.has(one.sandboxId));
   for (const container of living) plan.kill(container, `Stopping container ${container.name}`);
   if (living.length === 0) plan.next = { do: 'stopSandboxes', ids: [...ids] };
+}
+
+function resize(view: PodView, plan: RunPlan): void {
+  const { updates, restarts } = planResize(view);
+  plan.isResizing = updates.length + restarts.length > 0;
+  if (!plan.isResizing || view.resizeProblem) return;
+  for (const seen of restarts) plan.kill(seen, `Container ${seen.name} resize requires restart`, { restart: true });
+  const retryAtMs = view.memory.resizeFailure?.retryAtMs ?? 0;
+  if (view.nowMs < retryAtMs) plan.wake(retryAtMs);
+  else if (updates.length > 0) plan.next ??= { do: 'resize', containers: updates };
 }
 
 /** The regular containers have ended for good: sidecars are not started again. */

@@ -3,13 +3,34 @@ import { formatTime } from '../../../kernel/index.ts';
 import type { ContainerStatus, Pod, PodCondition, PodStatus } from '../../../schema/generated/index.ts';
 import { isSidecar } from '../containers.ts';
 
-const ownTypes = new Set(['PodScheduled', 'Ready', 'Initialized', 'ContainersReady', 'PodReadyToStartContainers']);
+const ownTypes = new Set([
+  'PodScheduled',
+  'Ready',
+  'Initialized',
+  'ContainersReady',
+  'PodReadyToStartContainers',
+  'PodResizePending',
+  'PodResizeInProgress',
+]);
+
+/** A change of resources that is not done yet. */
+export interface ResizeCondition {
+  type: 'PodResizePending' | 'PodResizeInProgress';
+  reason?: string;
+  message?: string;
+}
+
+export interface ConditionFacts {
+  hasSandbox: boolean;
+  resize: ResizeCondition | undefined;
+  nowMs: number;
+}
 
 /** Those that the kubelet does not own: readiness gates, DisruptionTarget … */
 export const othersConditions = (conditions: readonly PodCondition[] | undefined): PodCondition[] =>
   (conditions ?? []).filter(({ type }) => !ownTypes.has(type));
 
-type Verdict = Pick<PodCondition, 'status' | 'reason' | 'message'>;
+type Verdict = { status: string; reason?: string | undefined; message?: string | undefined };
 
 const yes: Verdict = { status: 'True' };
 const no = (reason?: string, message?: string): Verdict => ({
@@ -22,10 +43,15 @@ const no = (reason?: string, message?: string): Verdict => ({
 const listText = (names: readonly string[]): string => `[${names.join(' ')}]`;
 
 /** All conditions of the next status: the kubelet's own, computed; those of others, kept. */
-export function podConditions(pod: Pod, next: PodStatus, hasSandbox: boolean, nowMs: number): PodCondition[] {
+export function podConditions(
+  pod: Pod,
+  next: PodStatus,
+  { hasSandbox, resize, nowMs }: ConditionFacts,
+): PodCondition[] {
   const kept = othersConditions(pod.status?.conditions);
   const containersReady = containersReadyVerdict(pod, next);
   const verdicts: [string, Verdict][] = [
+    ...(resize ? [[resize.type, { ...yes, reason: resize.reason, message: resize.message }] as [string, Verdict]] : []),
     ['PodReadyToStartContainers', hasSandbox ? yes : no()],
     ['Initialized', initializedVerdict(pod, next)],
     ['Ready', readyVerdict(pod, kept, containersReady)],
@@ -40,7 +66,9 @@ export function podConditions(pod: Pod, next: PodStatus, hasSandbox: boolean, no
     return {
       type,
       ...(generation && { observedGeneration: generation }),
-      ...verdict,
+      status: verdict.status,
+      ...(verdict.reason && { reason: verdict.reason }),
+      ...(verdict.message && { message: verdict.message }),
       lastTransitionTime: (isSame ? last.lastTransitionTime : undefined) ?? formatTime(nowMs),
     };
   });

@@ -107,6 +107,8 @@ function seenStatus(
     imageID: seen.imageRef,
     containerID,
     ...containerResources(container, seen),
+    // What the node has not agreed to is not given.
+    ...(view.resizeProblem && before?.allocatedResources && { allocatedResources: before.allocatedResources }),
     ...volumeMounts(container),
     ...(seen.user && { user: seen.user }),
   };

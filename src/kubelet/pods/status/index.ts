@@ -4,11 +4,12 @@ import type { Container, ContainerStatus, Pod, PodStatus } from '../../../schema
 import { findContainer, isHostNetwork, isSidecar } from '../containers.ts';
 import { currentSandbox } from '../sandbox.ts';
 import type { PodView, Verdict } from '../types.ts';
-import { podConditions } from './conditions.ts';
+import { podConditions, type ResizeCondition } from './conditions.ts';
 import { containerStatuses, unknownEnd } from './container-status.ts';
 import { isTerminal, phaseOf } from './phase.ts';
 import { limitMessages } from './limit.ts';
 
+export type { ResizeCondition } from './conditions.ts';
 export { isTerminal } from './phase.ts';
 
 export interface StatusOptions {
@@ -17,13 +18,14 @@ export interface StatusOptions {
   /** Nothing will be started again, whatever the restart policy says. */
   isEnding: boolean;
   verdict: Verdict | undefined;
+  resize: ResizeCondition | undefined;
 }
 
 /**
  * The next status from the view, which holds the one before. A pod becomes Succeeded or Failed only when nothing of
  * it runs any more (`isStopped`); until then it keeps its phase.
  */
-export function podStatus(view: PodView, { isStopped, isEnding, verdict }: StatusOptions): PodStatus {
+export function podStatus(view: PodView, { isStopped, isEnding, verdict, resize }: StatusOptions): PodStatus {
   const { pod, status: before, nowMs, node } = view;
   const { spec } = pod;
   const containerStatuses_ = withReadiness(
@@ -59,7 +61,7 @@ export function podStatus(view: PodView, { isStopped, isEnding, verdict }: Statu
     ...(ephemeral.length > 0 && { ephemeralContainerStatuses: ephemeral }),
   };
   const hasSandbox = currentSandbox(view) !== undefined;
-  return limitMessages(pod, { ...next, conditions: podConditions(pod, next, hasSandbox, nowMs) });
+  return limitMessages(pod, { ...next, conditions: podConditions(pod, next, { hasSandbox, resize, nowMs }) });
 }
 
 /** What others wrote, or what never changes. */

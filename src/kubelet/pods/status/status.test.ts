@@ -13,7 +13,7 @@ import { limitMessages } from './limit.ts';
 import { phaseOf } from './phase.ts';
 
 const statusOf = (options: ViewOptions, isEnding = false): PodStatus =>
-  podStatus(viewOf(options), { isStopped: isEnding, isEnding, verdict: undefined });
+  podStatus(viewOf(options), { isStopped: isEnding, isEnding, verdict: undefined, resize: undefined });
 
 const condition = (status: PodStatus, type: string) => {
   const found = status.conditions?.find((one) => one.type === type);
