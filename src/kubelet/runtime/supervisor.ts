@@ -77,7 +77,7 @@ export class Supervisor {
     this.#process = process;
     this.#startedAtMs = this.#options.clock.monotonicMs();
     this.#settling?.cancel();
-    this.#settling = this.#options.clock.after(settleMs, () => this.#log(this.#options.own?.settled(process)));
+    this.#settling = this.#options.clock.after(settleMs, () => this.#mind(this.#options.own?.settled(process)));
     void ended?.then(() => {
       if (this.#process === process && this.#isWatching) this.#recover();
     });
@@ -88,11 +88,11 @@ export class Supervisor {
     if (!this.#isWatching) return;
     this.#timer = this.#options.clock.after(checkEveryMs, () => {
       this.#recover();
-      this.#log(this.#options.own?.tend());
+      this.#mind(this.#options.own?.tend());
     });
   }
 
-  #log(chore: Promise<void> | undefined): void {
+  #mind(chore: Promise<void> | undefined): void {
     chore?.catch((error) => this.#options.log.warn('looking after containerd failed', { error: String(error) }));
   }
 
