@@ -38,7 +38,7 @@ export function planPod(view: PodView): Plan {
 
 /** What is told of a change of resources until it is done. */
 function resizeCondition({ resizeProblem, memory }: PodView, { isResizing }: RunPlan): ResizeCondition | undefined {
-  if (!isResizing) return undefined;
+  if (!isResizing && resizeProblem !== 'unchecked') return undefined;
   if (typeof resizeProblem === 'object') return { type: 'PodResizePending', ...resizeProblem };
   const failure = memory.resizeFailure;
   return { type: 'PodResizeInProgress', ...(failure && { reason: 'Error', message: failure.message }) };
