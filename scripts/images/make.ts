@@ -7,7 +7,7 @@
  * Import them by `nanoshift images import FILE…`. What is up to date is left alone.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Image, ownArchitecture, writeImages } from '../../src/kubelet/images/index.ts';
@@ -42,7 +42,7 @@ async function make(folder: string, agnhost: string | undefined): Promise<void> 
 async function makeArchive(file: string, images: readonly Image[]): Promise<void> {
   const keyFile = `${file}.key`;
   const key = await keyOf(images);
-  const isThere = await readFile(file, { flag: 'r' }).then(
+  const isThere = await access(file).then(
     () => true,
     () => false,
   );
