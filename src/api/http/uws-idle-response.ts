@@ -33,10 +33,12 @@ export class UwsIdleResponse {
     client = connect(uws.us_socket_local_port(listening), '127.0.0.1');
     client.on('error', arrived.reject);
     client.write('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n');
-    const idle = await arrived.promise;
-    uws.us_listen_socket_close(listening);
-    client.unref();
-    return idle;
+    try {
+      return await arrived.promise;
+    } finally {
+      uws.us_listen_socket_close(listening);
+      client.unref();
+    }
   }
 
   /** Runs `write` inside the cork. */

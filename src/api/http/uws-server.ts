@@ -38,11 +38,11 @@ export class UwsServer implements HttpServer, ExchangeHost {
 
   async listen(): Promise<{ port: number }> {
     const { certFile, keyFile, serverNames = [], port } = this.options;
-    this.#idle = await UwsIdleResponse.open(this.#uws);
+    this.#idle = await this.#openIdle();
     try {
       this.#listen(this.#build(certFile, keyFile, serverNames), port);
     } catch (error) {
-      this.#idle.close();
+      this.#idle?.close();
       throw error;
     }
     return { port: this.#port };
@@ -79,7 +79,17 @@ export class UwsServer implements HttpServer, ExchangeHost {
   }
 
   withinCork(write: () => void): void {
-    this.#idle?.within(write);
+    if (this.#idle) this.#idle.within(write);
+    else write();
+  }
+
+  async #openIdle(): Promise<UwsIdleResponse | undefined> {
+    try {
+      return await UwsIdleResponse.open(this.#uws);
+    } catch (error) {
+      this.log.warn('upgrades to WebSockets go out in pieces', { error: String(error) });
+      return undefined;
+    }
   }
 
   opened(running: object): void {
