@@ -29,6 +29,8 @@ export class SimulatedNode {
   readonly runtime: SimulatedRuntime;
   readonly faults: Fault[] = [];
   readonly events: NodeEvent[] = [];
+  /** Names of the pods whose volumes were prepared, in order. */
+  readonly prepared: string[] = [];
   /** Pods whose volumes or control group are there. */
   readonly volumes = new Set<string>();
   readonly cgroups = new Set<string>();
@@ -159,6 +161,7 @@ export class SimulatedNode {
       volumes: {
         prepare: async ({ metadata }: Pod) => {
           this.volumes.add(metadata.uid ?? '');
+          this.prepared.push(metadata.name ?? '');
           return new Map();
         },
         release: async (uid: string) => void this.volumes.delete(uid),

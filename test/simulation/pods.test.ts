@@ -24,7 +24,7 @@ const messages = (node: SimulatedNode, reason: string): string[] =>
   node.events.filter((event) => event.reason === reason).map(({ message }) => message);
 
 test('whatever happens: one instance at a time, restarts only grow, phases do not go back, the deleted end', () =>
-  fc.assert(fc.asyncProperty(story, play), { numRuns: Number(process.env['SIMULATION_RUNS'] ?? 1_500) }));
+  fc.assert(fc.asyncProperty(story, play), { numRuns: Number(process.env['SIMULATION_RUNS'] ?? 1_000) }));
 
 test('a pod runs, is deleted gracefully, and leaves nothing behind', async () => {
   const node = await started();
@@ -273,6 +273,7 @@ test('a restart of the agent keeps what runs, and goes on with what was begun', 
   node.kill();
   node.api.delete('gone', 0);
   await node.advance(60_000);
+  node.prepared.length = 0;
   node.start();
   await node.advance(30_000);
   assert.deepEqual(node.running('kept'), kept);
@@ -283,6 +284,7 @@ test('a restart of the agent keeps what runs, and goes on with what was begun', 
     kept,
   );
   assert.equal(node.volumes.size, 1);
+  assert.deepEqual(node.prepared, ['kept'], 'its volumes are followed again');
 });
 
 test('while the runtime is away nothing is told that is not known, and nothing is started twice', async () => {

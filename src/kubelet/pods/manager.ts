@@ -103,7 +103,7 @@ class Manager implements PodManager {
   }
 
   volumesChanged(podUid: string): void {
-    void this.#workers.get(podUid)?.refreshVolumes();
+    this.#workers.get(podUid)?.refreshVolumes();
   }
 
   staticPodsChanged(): void {

@@ -10,6 +10,7 @@ import { PodObserver } from './observe.ts';
 import { planPod } from './plan/index.ts';
 import { sameJson } from './same.ts';
 import { currentSandbox } from './sandbox.ts';
+import { isTerminal } from './status/index.ts';
 import { StatusWriter } from './status-writer.ts';
 import { Stopper } from './stopper.ts';
 import type { LaneAction, NodeFacts, ObservedPod, Plan, PodView, Refusal, ResizeProblem } from './types.ts';
@@ -63,6 +64,9 @@ export class PodWorker {
   /** How many actions and stops have come to their end. */
   #finished = 0;
   #resizeProblem: PodView['resizeProblem'];
+  /** The pod's volumes were made or looked at by this process. */
+  #hasVolumes = false;
+  #mounting: Promise<void> = Promise.resolve();
   #failedMounts = 0;
   #reservedTwice = false;
 
@@ -107,7 +111,7 @@ export class PodWorker {
     if (resourcesOf(pod) !== resourcesOf(this.#of.pod)) void this.checkResize(pod);
     this.#of = { ...this.#of, pod };
     // Files of the downward API tell of them.
-    if (isRelabelled) void this.refreshVolumes();
+    if (isRelabelled) this.refreshVolumes();
     this.wake();
   }
 
@@ -153,13 +157,23 @@ export class PodWorker {
     if (!this.#isStepping && !this.#isStopped) void this.#run();
   }
 
-  /** What refers to ConfigMaps and Secrets has changed: volumes follow. */
-  async refreshVolumes(): Promise<void> {
+  /** What the pod's volumes are made from has changed: they follow, and what failed for want of it may work now. */
+  refreshVolumes(): void {
     this.#memory.retryNow();
+    if (this.#observed && currentSandbox(this.#view(this.#observed))) this.#mount();
     this.wake();
-    if (this.#of.isRemoved || this.#memory.isCleaned || !this.#observed || !currentSandbox(this.#view(this.#observed)))
-      return;
-    await this.#env.executor.mountVolumes(this.pod).catch(() => {});
+  }
+
+  /** Brings the volumes up to date. Taken over from a process before, they are followed from now on. */
+  #mount(): void {
+    const isEnding = this.pod.metadata.deletionTimestamp !== undefined || isTerminal(this.#status.phase);
+    if (this.#of.isRemoved || isEnding) return;
+    this.#hasVolumes = true;
+    const mounted = this.#mounting.then(() => this.#env.executor.mountVolumes(this.pod));
+    this.#mounting = mounted.then(
+      () => {},
+      () => {},
+    );
   }
 
   /** Leaves everything as it is. */
@@ -269,6 +283,7 @@ export class PodWorker {
     if (plan.stage !== 'running' && this.#lane && isStart(this.#lane.action)) this.#lane.abort.abort(ending);
     if (plan.next && !this.#lane) void this.#runLane(plan.next, view);
     else if (plan.stage === 'finished' && view.isRemoved && !this.#lane) void this.#retire();
+    if (plan.stage === 'running' && !this.#hasVolumes && !this.#lane && currentSandbox(view)) this.#mount();
     this.#wakeAt(plan.wakeAtMs);
   }
 
@@ -320,6 +335,7 @@ export class PodWorker {
           );
         }
         await executor.createSandbox(this.pod, action.attempt, signal);
+        this.#hasVolumes = true;
         this.#memory.sandboxAttemptFloor = 0;
         this.#failedMounts = 0;
         return;
@@ -349,6 +365,7 @@ export class PodWorker {
         for (const id of action.ids) await executor.removeSandbox(id);
         return;
       case 'cleanUp':
+        await this.#mounting;
         await executor.cleanUp(this.uid);
         this.#memory.isCleaned = true;
         return;
