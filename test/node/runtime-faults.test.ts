@@ -91,6 +91,7 @@ inOwnNamespace(import.meta.url, () => {
       'the end of the shims',
       async () => shims(),
       ({ length }) => length === 0,
+      60_000,
     );
     assert.deepEqual(node.leases(), []);
   });

@@ -13,7 +13,7 @@ import {
 } from './own.ts';
 import { isAlive } from './processes.ts';
 import { readRuntimeFacts } from './runtime-facts.ts';
-import { sweepShims } from './shims.ts';
+import { ShimSweeper } from './shims.ts';
 import { type Health, Supervisor } from './supervisor.ts';
 
 export interface OpenRuntimeOptions {
@@ -118,6 +118,7 @@ async function openOwn({ paths, handler, sandboxImage, clock, log }: OpenRuntime
   const files = ownFiles(paths);
   const cri = createCriClient({ socketPath: files.socket, clock, log, lost: () => supervisor.lost() });
   const own: OwnOptions = { paths, machine, handler, sandboxImage, cri, clock, log };
+  const shims = new ShimSweeper(cri, { socket: files.socket, clock, log });
   const supervisor = new Supervisor({
     cri,
     clock,
@@ -125,8 +126,11 @@ async function openOwn({ paths, handler, sandboxImage, clock, log }: OpenRuntime
     own: {
       start: () => ensureContainerd(own),
       isAlive,
-      tend: () => boundLog(files.log),
-      settled: (containerd) => sweepShims(containerd, cri, { socket: files.socket, clock, log }),
+      settled: (containerd) => shims.begin(containerd),
+      async tend() {
+        await boundLog(files.log);
+        await shims.sweep();
+      },
     },
   });
   try {

@@ -23,16 +23,36 @@ const limitMs = 10_000;
 const findShims = (socket: string): Promise<StartedProcess[]> => findByArguments(['-address', socket]);
 
 /**
- * Ends the shims that nobody knows any more: of pods that were half made when an earlier containerd was killed. One
- * that `containerd` itself has started may be a pod's that is not in its lists yet.
+ * Ends shims that nobody knows any more: of pods that were half made or half gone when an earlier containerd was
+ * killed. One that the present containerd has started may be a pod's that is not in its lists yet, and is left alone.
  */
-export async function sweepShims(containerd: ProcessRef, cri: CriClient, options: ShimOptions): Promise<void> {
-  const older = (await findShims(options.socket)).filter(({ startTicks }) => startTicks < containerd.startTicks);
-  if (older.length === 0) return;
-  const { items } = await cri.call('ListPodSandbox', {});
-  const { containers } = await cri.call('ListContainers', {});
-  const known = new Set([...items, ...containers].map(({ id }) => id));
-  for (const shim of older) if (!known.has(idOf(shim))) await endShim(shim, options);
+export class ShimSweeper {
+  readonly #cri: CriClient;
+  readonly #options: ShimOptions;
+  /** Those of earlier containerds that have not ended yet. */
+  #older: StartedProcess[] = [];
+
+  constructor(cri: CriClient, options: ShimOptions) {
+    this.#cri = cri;
+    this.#options = options;
+  }
+
+  /** Another containerd serves: everything older than it is an earlier one's. */
+  async begin({ startTicks }: ProcessRef): Promise<void> {
+    this.#older = (await findShims(this.#options.socket)).filter((shim) => shim.startTicks < startTicks);
+    await this.sweep();
+  }
+
+  /** Costs nothing when all shims are the present containerd's. */
+  async sweep(): Promise<void> {
+    const alive = await Promise.all(this.#older.map(async (shim) => ((await isAlive(shim)) ? [shim] : [])));
+    this.#older = alive.flat();
+    if (this.#older.length === 0) return;
+    const { items } = await this.#cri.call('ListPodSandbox', {});
+    const { containers } = await this.#cri.call('ListContainers', {});
+    const known = new Set([...items, ...containers].map(({ id }) => id));
+    for (const shim of this.#older) if (!known.has(idOf(shim))) await endShim(shim, this.#options);
+  }
 }
 
 /** Waits for all shims to end, which they do soon after their last container, and ends those that do not. */
