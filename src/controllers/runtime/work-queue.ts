@@ -26,6 +26,10 @@ export interface WorkQueueOptions {
 const describe = (error: unknown): string =>
   error instanceof Error && !(error instanceof StatusError) ? (error.stack ?? error.message) : String(error);
 
+/** Someone else was faster, changed or deleted what was to be written: the next look settles it. */
+const isRace = (error: unknown): boolean =>
+  isReason(error, 'Conflict') || isReason(error, 'NotFound') || namespaceIsTerminating(error);
+
 const firstBackoffMs = 5;
 const firstLookMs = 100;
 const maxBackoffMs = 60_000;
@@ -100,8 +104,7 @@ export class WorkQueue {
     } catch (error) {
       const { log, name } = this.#options;
       const facts = { controller: name, key, error: describe(error) };
-      // Someone else was faster: the next look settles it.
-      if (isReason(error, 'Conflict') || namespaceIsTerminating(error)) log.debug('sync raced', facts);
+      if (isRace(error)) log.debug('sync raced', facts);
       else log.warn('sync failed', facts);
       this.#backOff(key, firstBackoffMs, maxBackoffMs);
     } finally {
