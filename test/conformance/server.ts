@@ -88,7 +88,7 @@ export async function makeNodes(kubeconfig: string): Promise<void> {
   for (const [index, name] of ['node-1', 'node-2'].entries()) {
     const labels = { 'kubernetes.io/hostname': name, 'kubernetes.io/os': 'linux', 'kubernetes.io/arch': 'amd64' };
     const node = { apiVersion: 'v1', kind: 'Node', metadata: { name, labels } };
-    const created = await apiRequest(kubeconfig, 'POST', '/api/v1/nodes', node);
+    await apiRequest(kubeconfig, 'POST', '/api/v1/nodes', node);
     const heartbeat = `${new Date().toISOString().slice(0, 19)}Z`;
     const status = {
       capacity: resources,
@@ -99,7 +99,8 @@ export async function makeNodes(kubeconfig: string): Promise<void> {
       ],
       conditions: [{ type: 'Ready', status: 'True', reason: 'KubeletReady', lastHeartbeatTime: heartbeat }],
     };
-    await apiRequest(kubeconfig, 'PUT', `/api/v1/nodes/${name}/status`, { ...(created as object), status });
+    // Not a PUT: the node controller writes to the node meanwhile.
+    await apiRequest(kubeconfig, 'PATCH', `/api/v1/nodes/${name}/status`, { status });
     const taintFree = await apiRequest(kubeconfig, 'PATCH', `/api/v1/nodes/${name}`, { spec: { taints: null } });
     if (!taintFree) throw new Error('node was not made');
   }
