@@ -18,6 +18,8 @@ import type { Network, NetworkOptions } from './types.ts';
 /** How often it is looked whether someone else has removed the rules; addresses every so many times. */
 const checkMs = 60_000;
 const checksAnAddressCheck = 5;
+/** A start that waits for longer says what it waits for. */
+const listLimitMs = 10_000;
 /** Of pods while nothing leads out of the machine. */
 const defaultMtu = 1_500;
 
@@ -92,8 +94,10 @@ class ServiceNetwork implements Network {
 
   /** Resolves when packets and names find their way. */
   async start(): Promise<void> {
-    const { clock, budget } = this.#options;
+    const { clock, log, budget } = this.#options;
+    const late = clock.after(listLimitMs, () => log.warn('Services, EndpointSlices or pods cannot be listed yet'));
     await Promise.all([this.#services.whenReady(), this.#hostPorts.whenReady()]);
+    late.cancel();
     await this.#proxier.start();
     this.#dns = await startDns({ ...this.#options, services: this.#services.entries, limit: budget.dnsQueries });
     this.#timer = clock.after(checkMs, () => void this.#check());
