@@ -173,5 +173,6 @@ function waitingReason(
     };
   }
   const failure = failures.get(container.name);
-  return failure && { reason: failure.reason, ...(failure.message && { message: failure.message }) };
+  if (!failure?.reason) return undefined;
+  return { reason: failure.reason, ...(failure.message && { message: failure.message }) };
 }

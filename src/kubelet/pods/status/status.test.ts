@@ -181,6 +181,12 @@ test('a container that ran and is not to be found has ended, how is not known', 
   assert.equal(status.phase, 'Running');
 });
 
+test('volumes that cannot be mounted leave the container creating', () => {
+  const failures = new Map([['main', { reason: '', message: 'no such Secret', retryAtMs: 9_000_000 }]]);
+  const status = statusOf({ memory: { failures } });
+  assert.deepEqual(status.containerStatuses?.[0]?.state, { waiting: { reason: 'ContainerCreating' } });
+});
+
 test('a terminal phase stays, whatever is seen', () => {
   const status = statusOf({
     status: { phase: 'Failed', reason: 'Evicted', message: 'm' },
