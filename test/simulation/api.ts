@@ -26,6 +26,8 @@ export class SimulatedApi {
   readonly pods = new Map<string, Pod>();
   /** What must never happen, and did. */
   readonly violations: string[] = [];
+  /** Whether a container of the pod runs. */
+  isRunning: (uid: string) => boolean = () => false;
   /** While set, every write fails with it. */
   outage: Error | undefined;
   readonly #time: SimulatedTime;
@@ -136,6 +138,10 @@ export class SimulatedApi {
     const isTerminal = before.phase === 'Failed' || before.phase === 'Succeeded';
     if (isTerminal && next.phase !== before.phase) {
       this.violations.push(`${name} went from ${before.phase} to ${next.phase}`);
+    }
+    const ends = next.phase === 'Failed' || next.phase === 'Succeeded';
+    if (ends && !isTerminal && this.isRunning(metadata.uid ?? '')) {
+      this.violations.push(`${name} is told to be ${next.phase} and runs`);
     }
     const all = (status: PodStatus): ContainerStatus[] => [
       ...(status.containerStatuses ?? []),

@@ -49,6 +49,7 @@ export class SimulatedNode {
       latencyMs: () => this.latencyMs(),
       obeys: (container) => !this.stubborn.has(container),
     });
+    this.api.isRunning = (uid) => this.runtime.running().some(({ labels }) => labels[runtimeLabels.podUid] === uid);
   }
 
   /** Starts the node's agent. */
