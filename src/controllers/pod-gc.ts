@@ -28,7 +28,7 @@ const workers = 4;
 /** A node that is missing may have been made just now. */
 const quarantineMs = 40_000;
 /** Pods that have ended and are kept. */
-export const endedLimit = 12_500;
+const endedLimit = 12_500;
 /** A key of its own, which no node has. */
 const endedKey = '*ended*';
 
