@@ -41,3 +41,20 @@ test('stopping cuts every stream and lets none in', () => {
   assert.deepEqual(cut, [1, 2]);
   assert.throws(() => table.enter(() => {}), refused(503));
 });
+
+test('what waits for all of them is bounded: the stream that makes it too much is cut', () => {
+  const table = new StreamTable(3, new ManualClock());
+  const cut: number[] = [];
+  const [one, two] = [table.enter(() => cut.push(1)), table.enter(() => cut.push(2))];
+  one.waits(40 << 20);
+  two.waits(20 << 20);
+  assert.equal(cut.join(), '');
+  two.waits(30 << 20);
+  assert.equal(cut.join(), '2');
+  one.waits(64 << 20);
+  assert.equal(cut.join(), '2');
+  one.waits(65 << 20);
+  assert.equal(cut.join(), '2,1');
+  table.enter(() => cut.push(3)).waits(64 << 20);
+  assert.equal(cut.join(), '2,1');
+});

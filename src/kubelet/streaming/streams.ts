@@ -5,6 +5,12 @@ import type { CriClient } from '../cri/index.ts';
 /** As the kubelet's streamingConnectionIdleTimeout. */
 export const idleTimeoutMs = 4 * 60 * 60_000;
 
+/**
+ * Input of all streams that may wait for runtimes that do not read. Clients are told to wait at once; but what
+ * uWebSockets.js has begun to read it reads on for as long as the client keeps its socket full.
+ */
+const waitingLimitBytes = 64 << 20;
+
 const retryAfterSeconds = 1;
 
 /** What handlers of streams stand on. */
@@ -19,6 +25,7 @@ export class StreamTable {
   readonly #limit: number;
   readonly #clock: Clock;
   readonly #open = new Set<OpenStream>();
+  #waitingBytes = 0;
   #stopped = false;
 
   constructor(limit: number, clock: Clock) {
@@ -36,7 +43,13 @@ export class StreamTable {
     if (this.#open.size >= this.#limit) {
       throw apiError.tooManyRequests('Too many streams are open, please try again later.', retryAfterSeconds);
     }
-    const stream = new OpenStream(this.#clock, end, () => this.#open.delete(stream));
+    const stream = new OpenStream(this.#clock, end, {
+      forget: () => this.#open.delete(stream),
+      waits: (changeBytes) => {
+        this.#waitingBytes += changeBytes;
+        return this.#waitingBytes <= waitingLimitBytes;
+      },
+    });
     this.#open.add(stream);
     return stream;
   }
@@ -51,15 +64,16 @@ export class StreamTable {
 export class OpenStream {
   readonly #clock: Clock;
   readonly #end: () => void;
-  readonly #forget: () => void;
+  readonly #table: { forget(): void; waits(changeBytes: number): boolean };
+  #waitingBytes = 0;
   #timer: Timer | undefined;
   #activeMs: number;
   #left = false;
 
-  constructor(clock: Clock, end: () => void, forget: () => void) {
+  constructor(clock: Clock, end: () => void, table: { forget(): void; waits(changeBytes: number): boolean }) {
     this.#clock = clock;
     this.#end = end;
-    this.#forget = forget;
+    this.#table = table;
     this.#activeMs = clock.monotonicMs();
     this.#watch(idleTimeoutMs);
   }
@@ -69,12 +83,21 @@ export class OpenStream {
     this.#activeMs = this.#clock.monotonicMs();
   }
 
+  /** So much input waits now; the one that makes it too much for all of them is cut. */
+  waits(bytes: number): void {
+    if (this.#left || bytes === this.#waitingBytes) return;
+    const changeBytes = bytes - this.#waitingBytes;
+    this.#waitingBytes = bytes;
+    if (!this.#table.waits(changeBytes) && changeBytes > 0) this.cut();
+  }
+
   /** The stream has ended by itself. */
   leave(): void {
     if (this.#left) return;
     this.#left = true;
     this.#timer?.cancel();
-    this.#forget();
+    this.#table.waits(-this.#waitingBytes);
+    this.#table.forget();
   }
 
   cut(): void {

@@ -11,10 +11,10 @@ export interface ChannelForwardParts {
   socket: Duplex;
   head: Buffer;
   touch(): void;
+  /** So much input waits for the runtime now; may cut the session. */
+  waits(bytes: number): void;
   over(): void;
 }
-
-const inputLimitBytes = 16 << 20;
 
 /** Channel 2n carries the data of the n-th port, channel 2n+1 why it failed. Each begins with the port's number. */
 export class ChannelForward implements WebSocketHandlers {
@@ -38,6 +38,7 @@ export class ChannelForward implements WebSocketHandlers {
       },
       drain: () => {
         this.#waitingBytes = 0;
+        this.#parts.waits(0);
         this.#client?.resume();
       },
       closed: () => this.#end(),
@@ -72,7 +73,7 @@ export class ChannelForward implements WebSocketHandlers {
     if (!stream || this.#runtime.write(stream, message.data)) return;
     this.#waitingBytes += data.length;
     client.pause();
-    if (this.#waitingBytes > inputLimitBytes) this.cut();
+    this.#parts.waits(this.#waitingBytes);
   }
 
   drain(): void {

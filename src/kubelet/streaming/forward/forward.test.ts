@@ -17,6 +17,7 @@ describe('port-forward by channels', { timeout: 10_000 }, () => {
       socket: runtime.client,
       head: Buffer.alloc(0),
       touch: () => {},
+      waits: () => {},
       over: () => state.overs++,
     });
     session.open(socket);
@@ -86,11 +87,7 @@ describe('a tunnel', { timeout: 10_000 }, () => {
     const [near, far] = duplexPair();
     const socket = new FakeSocket();
     const state = { overs: 0 };
-    const session = new TunnelSession(
-      near,
-      () => {},
-      () => state.overs++,
-    );
+    const session = new TunnelSession(near, { touch: () => {}, waits: () => {}, over: () => state.overs++ });
     session.open(socket);
     return { far, near, socket, session, state };
   };

@@ -37,11 +37,11 @@ async function tunnel(parts: StreamParts, request: ConnectRequest): Promise<void
     const url = await portForwardUrl(parts, request.parent as Pod, []);
     const { socket, head } = await dialStreaming(url, [runtimeProtocol], parts.clock);
     if (head.length > 0) socket.unshift(head);
-    session = new TunnelSession(
-      socket,
-      () => stream.touch(),
-      () => stream.leave(),
-    );
+    session = new TunnelSession(socket, {
+      touch: () => stream.touch(),
+      waits: (bytes) => stream.waits(bytes),
+      over: () => stream.leave(),
+    });
     if (request.response.closed) session.close();
     else request.response.upgrade(tunnelProtocol, session);
   } catch (error) {
@@ -68,6 +68,7 @@ async function channels(parts: StreamParts, request: ConnectRequest, offered: re
       socket,
       head,
       touch: () => stream.touch(),
+      waits: (bytes) => stream.waits(bytes),
       over: () => stream.leave(),
     });
     if (request.response.closed) session.close();

@@ -20,41 +20,48 @@ export function joinSockets(one: Duplex, other: Duplex, touch: () => void, over:
   return { cut: () => one.destroy() };
 }
 
-/** What may wait for a runtime that does not read, although its client was told to wait. */
-const inputLimitBytes = 16 << 20;
+export interface TunnelParts {
+  /** Something was sent or received. */
+  touch(): void;
+  /** So much input waits for the runtime now; may cut the session. */
+  waits(bytes: number): void;
+  /** Once, last. */
+  over(): void;
+}
 
 /** A byte stream in binary messages of a WebSocket: `SPDY/3.1+portforward.k8s.io` (KEP-4006). */
 export class TunnelSession implements WebSocketHandlers {
   readonly #socket: Duplex;
-  readonly #touch: () => void;
-  readonly #over: () => void;
+  readonly #parts: TunnelParts;
   #client: WebSocketConnection | undefined;
   #isOver = false;
 
-  constructor(socket: Duplex, touch: () => void, over: () => void) {
+  constructor(socket: Duplex, parts: TunnelParts) {
     this.#socket = socket;
-    this.#touch = touch;
-    this.#over = over;
+    this.#parts = parts;
   }
 
   open(client: WebSocketConnection): void {
     this.#client = client;
     const socket = this.#socket;
     socket.on('data', (chunk: Buffer) => {
-      this.#touch();
+      this.#parts.touch();
       if (!this.#client?.send(chunk, true)) socket.pause();
     });
-    socket.on('drain', () => this.#client?.resume());
+    socket.on('drain', () => {
+      this.#parts.waits(0);
+      this.#client?.resume();
+    });
     socket.on('error', () => socket.destroy());
     socket.on('end', () => this.#end());
     socket.on('close', () => this.#end());
   }
 
   message(client: WebSocketConnection, data: Uint8Array): void {
-    this.#touch();
+    this.#parts.touch();
     if (this.#isOver || this.#socket.write(data)) return;
     client.pause();
-    if (this.#socket.writableLength > inputLimitBytes) this.cut();
+    this.#parts.waits(this.#socket.writableLength);
   }
 
   drain(): void {
@@ -76,6 +83,6 @@ export class TunnelSession implements WebSocketHandlers {
     this.#client?.close(1000, '');
     this.#client = undefined;
     this.#socket.destroy();
-    this.#over();
+    this.#parts.over();
   }
 }

@@ -45,6 +45,7 @@ async function serveRemote(parts: StreamParts, request: ConnectRequest, locate: 
       options,
       dial: () => dialStreaming(url, [runtimeProtocol], parts.clock),
       touch: () => stream.touch(),
+      waits: (bytes) => stream.waits(bytes),
       over: () => stream.leave(),
     });
     if (request.response.closed) stream.leave();

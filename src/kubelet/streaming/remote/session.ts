@@ -18,12 +18,12 @@ export interface SessionParts {
   dial(): Promise<UpgradedSocket>;
   /** Something was sent or received. */
   touch(): void;
+  /** So much input waits for the runtime now; may cut the session. */
+  waits(bytes: number): void;
   /** Once, last. */
   over(): void;
 }
 
-/** Input that waits for the runtime; who sends more without being stopped is cut off. */
-const inputLimitBytes = 16 << 20;
 const statusLimitBytes = 64 << 10;
 
 type StreamName = 'error' | 'stdin' | 'stdout' | 'stderr' | 'resize';
@@ -67,7 +67,6 @@ export class RemoteSession implements WebSocketHandlers {
     if (message.kind === 'data') this.#inputBytes += message.data.length;
     this.#input.push({ name, data: message.kind === 'close' ? 'end' : message.data });
     this.#pump();
-    if (this.#inputBytes > inputLimitBytes) this.cut();
   }
 
   drain(): void {
@@ -153,6 +152,7 @@ export class RemoteSession implements WebSocketHandlers {
     }
     if (this.#input.length > 0) this.#client?.pause();
     else this.#client?.resume();
+    this.#parts.waits(this.#inputBytes);
   }
 
   // --- the end
