@@ -414,6 +414,18 @@ export function kubectl(
   return new Promise((done) => child.on('close', (code) => done({ code, stdout: Buffer.concat(stdout), stderr })));
 }
 
+let homeFolder: string | undefined;
+
+/** Where kubectl keeps what it has discovered: gone when the tests have ended. */
+function home(): string {
+  if (homeFolder === undefined) {
+    const folder = mkdtempSync(join(tmpdir(), 'nst-home-'));
+    process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+    homeFolder = folder;
+  }
+  return homeFolder;
+}
+
 export const serverFlags = ({ port }: Pick<Front, 'port'>): string[] => [
   '--server',
   `https://127.0.0.1:${port}`,
@@ -443,7 +455,5 @@ export function startKubectl(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
 ): ChildProcess {
-  const home = join(tmpdir(), `nst-home-${process.pid}`);
-  mkdirSync(home, { recursive: true });
-  return spawn(path, [...serverFlags({ port }), ...args], { env: { PATH: searchPath, HOME: home, ...env } });
+  return spawn(path, [...serverFlags({ port }), ...args], { env: { PATH: searchPath, HOME: home(), ...env } });
 }
