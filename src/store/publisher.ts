@@ -162,7 +162,7 @@ export class Publisher {
     try {
       deliver();
     } catch (error) {
-      this.#log.error('store listener failed and was dropped', { error });
+      this.#log.error('store listener failed and was dropped', { error: (error as Error).stack ?? String(error) });
       if (!listeners.delete(listener)) return;
       queueMicrotask(() => this.#call(listeners, listener, () => listener.closed(error as Error)));
     }

@@ -32,9 +32,6 @@ const initialResult: Readonly<Record<ProbeType, ProbeResult>> = {
   startup: 'unknown',
 };
 
-/** A container that is older than the kubelet by this much was there before a restart. */
-export const restartGraceMs = 10_000;
-
 /** Probes one container, one container after the other, until no further one can come. */
 export class ProbeWorker {
   readonly #options: WorkerOptions;
@@ -147,7 +144,7 @@ export class ProbeWorker {
   #begin({ containerID = '', state, started }: ContainerStatus): void {
     const { type, beganMs } = this.#options;
     const startedAt = state?.running?.startedAt;
-    const wasThere = startedAt !== undefined && msOf(startedAt) < beganMs - restartGraceMs;
+    const wasThere = startedAt !== undefined && msOf(startedAt) < beganMs;
     this.#containerID = containerID;
     this.#onHold = false;
     this.#result = wasThere ? (type === 'startup' && started ? 'success' : undefined) : initialResult[type];

@@ -13,7 +13,10 @@ export interface ByteSink {
   abort(): void;
 }
 
-/** A chunked answer. */
+/**
+ * A chunked answer. It begins with its first bytes: uWebSockets.js can show a silent answer only behind an interim one
+ * (100 Continue), which not every client skips.
+ */
 export function httpSink(
   response: HttpResponse,
   headers: readonly (readonly [string, string])[],
@@ -22,15 +25,25 @@ export function httpSink(
   const waiting = new Waiting();
   response.onDrain(() => waiting.wake());
   response.onClosed(() => waiting.wake());
-  response.begin(status, headers);
+  let begun = false;
+  const begin = (): void => {
+    if (!begun) response.begin(status, headers);
+    begun = true;
+  };
   return {
     get closed() {
       return response.closed;
     },
     onClosed: (callback) => response.onClosed(callback),
-    write: (chunk) => response.write(chunk),
+    write(chunk) {
+      begin();
+      return response.write(chunk);
+    },
     drained: () => (response.closed ? Promise.resolve() : waiting.next()),
-    end: () => response.end(),
+    end() {
+      begin();
+      response.end();
+    },
     abort: () => response.abort(),
   };
 }
