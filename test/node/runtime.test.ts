@@ -33,7 +33,7 @@ inOwnNamespace(import.meta.url, () => {
       `started in ${Math.round(startMs)} ms with images, adopted in ${Math.round(systemClock.monotonicMs() - againMs)} ms`,
     );
     assert.equal(pidOf(second), pid);
-    assert.equal(processesWith(`-c ${node.paths.run}/containerd.toml`).length, 1);
+    await untilOneContainerd(node);
   });
 
   test('two that start at the same time end up with the same one', async () => {
@@ -45,7 +45,7 @@ inOwnNamespace(import.meta.url, () => {
     const both = await Promise.all([node.open(), node.open()]);
     assert.equal(pidOf(both[0]), pidOf(both[1]));
     assert.notEqual(pidOf(both[0]), pid);
-    assert.equal(processesWith(`-c ${node.paths.run}/containerd.toml`).length, 1);
+    await untilOneContainerd(node);
   });
 
   test('one whose nanoshift was killed is adopted', async () => {
@@ -216,6 +216,14 @@ inOwnNamespace(import.meta.url, () => {
     assert.ok(idle < 0.1);
   });
 });
+
+/** A child on its way to another program has its parent's arguments for a moment. */
+const untilOneContainerd = (node: RuntimeNode) =>
+  until(
+    'one containerd',
+    async () => processesWith(`-c ${node.paths.run}/containerd.toml`),
+    ({ length }) => length === 1,
+  );
 
 /** Folders of this name over all hierarchies. */
 const controlGroups = (name: string): string[] =>

@@ -59,6 +59,7 @@ export function containerdConfig(settings: ContainerdSettings): string {
     'stream_server_port = "0"',
     'enable_tls_streaming = false',
     'max_container_log_line_size = 16384',
+    'netns_mounts_under_state_dir = true',
     'tolerate_missing_hugetlb_controller = true',
     'disable_hugetlb_controller = true',
     'enable_unprivileged_ports = true',
