@@ -153,6 +153,7 @@ const agnhostBase = (): TarEntry[] =>
       ip: 'usr/sbin/ip',
       ipcs: 'usr/bin/ipcs',
       nc: 'usr/bin/nc',
+      printenv: 'usr/bin/printenv',
       ss: 'usr/bin/ss',
       wget: 'usr/bin/wget',
     }),

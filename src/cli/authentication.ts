@@ -9,6 +9,7 @@ import {
 import type { ActionHandler, Authenticator, PathHandler, ReviewHandler } from '../api/types.ts';
 import type { Pki } from '../host/pki/index.ts';
 import type { Clock } from '../kernel/index.ts';
+import type { KubeObject } from '../schema/object.ts';
 import type { Store } from '../store/index.ts';
 
 export interface Authentication {
@@ -18,6 +19,8 @@ export interface Authentication {
   /** By `group/version/resource/subresource`. */
   actions: Iterable<[string, ActionHandler]>;
   paths: PathHandler[];
+  /** Signs what secrets of type kubernetes.io/service-account-token carry. */
+  signForSecret(account: KubeObject, secretName: string): Promise<string>;
 }
 
 /** Who may come in: client certificates of our signers, our service account tokens, the front proxy. */
@@ -37,5 +40,6 @@ export function createAuthentication(pki: Pki, store: Store, clock: Clock): Auth
     reviews: [['authentication.k8s.io/v1/tokenreviews', new TokenReviewHandler(tokens)]],
     actions: [['/v1/serviceaccounts/token', new TokenRequestHandler(tokens, clock)]],
     paths: openIdPaths(tokens),
+    signForSecret: (account, secretName) => tokens.signForSecret(account, secretName),
   };
 }

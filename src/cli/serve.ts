@@ -30,7 +30,7 @@ import { definitions } from '../resources/index.ts';
 import { startScheduler } from '../scheduler/index.ts';
 import type { Store } from '../store/types.ts';
 import { createWasmScoring } from '../wasm/index.ts';
-import { createAuthentication } from './authentication.ts';
+import { type Authentication, createAuthentication } from './authentication.ts';
 import { metricsPath } from './metrics.ts';
 import { inTurn } from './in-turn.ts';
 import { beginRuntime, startNodeParts } from './node.ts';
@@ -118,7 +118,7 @@ async function startAll(
   });
   await lifecycle.start(
     'controllers',
-    () => openControllers(config, derived, pki, opened.store, api.server, log),
+    () => openControllers({ settings, derived, pki, store: opened.store, api }, log),
     (controllers) => controllers.stop(),
   );
   await lifecycle.start(
@@ -201,7 +201,9 @@ interface ApiParts {
   connects: ReadonlyMap<string, ConnectHandler>;
 }
 
-function createApi(parts: ApiParts, log: Logger): { server: ApiServer; close(): void } {
+type Api = { server: ApiServer; close(): void } & Pick<Authentication, 'signForSecret'>;
+
+function createApi(parts: ApiParts, log: Logger): Api {
   const { settings, derived, pki, readiness, audit, connects } = parts;
   const { store, codec } = parts.opened;
   const rbac = createRbac(store);
@@ -245,7 +247,7 @@ function createApi(parts: ApiParts, log: Logger): { server: ApiServer; close(): 
     server.close();
     rbac.close();
   };
-  return { server, close };
+  return { server, close, signForSecret: authentication.signForSecret };
 }
 
 async function openFront(
@@ -277,20 +279,28 @@ async function openFront(
   return server;
 }
 
+interface ControllerParts {
+  settings: Settings;
+  derived: Derived;
+  pki: Pki;
+  store: Store;
+  api: Api;
+}
+
 function openControllers(
-  config: Config,
-  derived: Derived,
-  pki: Pki,
-  store: Store,
-  server: ApiServer,
+  { settings, derived, pki, store, api }: ControllerParts,
   log: Logger,
 ): { stop(): Promise<void> } {
+  const { config, profile } = settings;
+  const bundle = (): string => pki.bundle('service-account-token-ca.crt').pem;
   return startControllers({
-    clientFor: (name) => server.client(controllerUser(name)),
+    clientFor: (name) => api.server.client(controllerUser(name)),
     clock,
     log: log.child('controllers'),
     namespace: { resources: () => namespacedResources(definitions) },
-    rootCa: { bundle: () => pki.bundle('service-account-token-ca.crt').pem },
+    pendingEvents: profile.budget.pendingEvents,
+    rootCa: { bundle },
+    tokens: { sign: api.signForSecret, bundle },
     kubernetesService: {
       serviceCidrs: config.network.serviceNetwork,
       serviceIp: derived.serviceIP,

@@ -3,7 +3,7 @@ import { Slots } from '../slots.ts';
 import type { KubeletEnv, ProbeManager, ProbeResults } from '../types.ts';
 import { runProbe } from './prober.ts';
 import type { Outcome } from './types.ts';
-import { msOf, type Observation, type ProbeType, type ProbeResult, ProbeWorker } from './worker.ts';
+import { isOlder, type Observation, type ProbeType, type ProbeResult, ProbeWorker } from './worker.ts';
 
 export interface ProbeManagerOptions {
   /** Spreads the first probes after a restart; for tests. */
@@ -108,7 +108,7 @@ class Manager implements ProbeManager {
     return before?.ready === true && startedAt !== undefined && this.#isOlder(startedAt);
   }
 
-  #isOlder = (startedAt: string): boolean => msOf(startedAt) < this.#beganMs;
+  #isOlder = (startedAt: string): boolean => isOlder(startedAt, this.#beganMs);
 
   #startWorkers(uid: string, probed: ProbedPod, container: Container): void {
     const isGoing = probed.observation.pod.metadata.deletionTimestamp !== undefined;

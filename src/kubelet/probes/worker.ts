@@ -144,7 +144,7 @@ export class ProbeWorker {
   #begin({ containerID = '', state, started }: ContainerStatus): void {
     const { type, beganMs } = this.#options;
     const startedAt = state?.running?.startedAt;
-    const wasThere = startedAt !== undefined && msOf(startedAt) < beganMs;
+    const wasThere = startedAt !== undefined && isOlder(startedAt, beganMs);
     this.#containerID = containerID;
     this.#onHold = false;
     this.#result = wasThere ? (type === 'startup' && started ? 'success' : undefined) : initialResult[type];
@@ -185,5 +185,9 @@ export class ProbeWorker {
     this.#options.changed();
   }
 }
+
+/** Whether a container was there before the kubelet began. Statuses know whole seconds only. */
+export const isOlder = (startedAt: string, beganMs: number): boolean =>
+  msOf(startedAt) < Math.floor(beganMs / 1000) * 1000;
 
 export const msOf = (time: string | undefined): number => (time && timeToMs(time)) || 0;
