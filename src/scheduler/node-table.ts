@@ -150,11 +150,15 @@ export class NodeTable {
   }
 
   #place(node: NodeInfo): void {
+    const free = this.#freeSlots.length > 0;
+    // First of all what may fail: for want of memory.
+    if (!free && this.#bySlot.length >= this.columns.slots) {
+      this.#resize(Math.min(2 * this.columns.slots, maxSlots), this.columns.resources);
+    }
     const slot = this.#freeSlots.pop() ?? this.#bySlot.length;
     node.slot = slot;
     this.#bySlot[slot] = node;
     this.#count++;
-    if (slot >= this.columns.slots) this.#resize(Math.min(2 * this.columns.slots, maxSlots), this.columns.resources);
     this.columns.present[slot >> 5]! |= 1 << (slot & 31);
   }
 
@@ -221,10 +225,10 @@ export class NodeTable {
 
   #addResource(resource: string): void {
     if (this.#resources.has(resource) || this.#resources.size >= maxResources) return;
-    this.#resources.set(resource, this.#resources.size);
-    if (this.#resources.size > this.columns.resources) {
+    if (this.#resources.size >= this.columns.resources) {
       this.#resize(this.columns.slots, Math.min(2 * this.columns.resources, maxResources));
     }
+    this.#resources.set(resource, this.#resources.size);
     for (const node of this.nodes()) this.#writeNode(node);
   }
 

@@ -220,13 +220,20 @@ export class SchedulingQueue {
     if (!concerns[event.type].some((plugin) => this.#refusals.get(plugin))) return any;
     for (const entry of [...this.#refused]) {
       if (entry.pod.uid === but) continue;
-      let helps = false;
-      for (const plugin of entry.refusedBy) helps ||= mayHelp(plugin, entry.pod, event, this.#labelsOf);
-      if (!helps) continue;
+      if (!this.#mayHelp(entry, event)) continue;
       this.#retry(entry, nowMs);
       any = true;
     }
     return any;
+  }
+
+  /** A hint that fails does not keep the pod from being tried. */
+  #mayHelp({ refusedBy, pod }: QueuedPod, event: ClusterEvent): boolean {
+    try {
+      return [...refusedBy].some((plugin) => mayHelp(plugin, pod, event, this.#labelsOf));
+    } catch {
+      return true;
+    }
   }
 
   /** Tries a pod again without waiting for an event. */

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nodes, pods } from '../client/index.ts';
+import type { Client, WatchHandler } from '../client/types.ts';
 import { apiError } from '../kernel/index.ts';
 import type { Node, Pod } from '../schema/generated/index.ts';
+import type { KubeObject } from '../schema/object.ts';
 import { type SchedulerFixture, withScheduler } from '../../test/support/scheduler.ts';
 
 const conditionOf = async (fixture: SchedulerFixture, name: string) =>
@@ -162,5 +164,101 @@ test('a node that becomes schedulable again takes pods', async () => {
   await fixture.client.update<Node>(nodes, { ...node, spec: {} });
   await fixture.settle();
   assert.equal(await fixture.nodeOf('web'), 'a');
+  await fixture.stop();
+});
+
+/** Ends all watches, as a server that stops; until `restore`, lists fail. */
+function breakable(): { wrap(client: Client): Client; lose(): void; restore(): void } {
+  const open = new Set<() => void>();
+  let isAway = false;
+  return {
+    wrap(client) {
+      const wrapped: Client = Object.create(client);
+      wrapped.list = (ref, options) =>
+        isAway ? Promise.reject(apiError.serviceUnavailable('away')) : client.list(ref, options);
+      wrapped.watch = <T extends KubeObject>(...[ref, options, handler]: Parameters<Client['watch']>) => {
+        const watch = client.watch<T>(ref, options, handler as WatchHandler<T>);
+        const end = (): void => {
+          watch.stop();
+          handler.closed(new Error('lost'));
+        };
+        open.add(end);
+        return {
+          stop() {
+            open.delete(end);
+            watch.stop();
+          },
+        };
+      };
+      for (const name of ['get', 'create', 'update', 'patch', 'delete'] as const) {
+        Object.assign(wrapped, { [name]: client[name].bind(client) });
+      }
+      return wrapped;
+    },
+    lose() {
+      isAway = true;
+      for (const end of [...open]) end();
+      open.clear();
+    },
+    restore() {
+      isAway = false;
+    },
+  };
+}
+
+test('after a lost watch the scheduler knows the nodes that there are then', async () => {
+  const { wrap, lose, restore } = breakable();
+  const fixture = await withScheduler({}, wrap);
+  await fixture.addNode('same');
+  await fixture.addNode('gone');
+  await fixture.addNode('again');
+  lose();
+  await fixture.client.delete(nodes, 'gone');
+  await fixture.client.delete(nodes, 'again');
+  const pinned = (name: string) => ({ nodeSelector: { 'kubernetes.io/hostname': name } });
+  await fixture.addNode('again');
+  await fixture.addNode('new');
+  for (const name of ['same', 'gone', 'again', 'new']) await fixture.addPod(`on-${name}`, pinned(name));
+  restore();
+  for (let turn = 0; turn < 10; turn++) {
+    fixture.cluster.clock.advance(2_000);
+    await fixture.settle();
+  }
+  const found = ['same', 'gone', 'again', 'new'].map((name) => fixture.nodeOf(`on-${name}`));
+  assert.deepEqual(await Promise.all(found), ['same', undefined, 'again', 'new']);
+  assert.match((await conditionOf(fixture, 'on-gone'))?.message ?? '', /^0\/3 nodes are available/);
+  await fixture.stop();
+});
+
+test('a node that cannot be understood keeps no other node from being seen', async () => {
+  const broken = new Set(['a']);
+  const fixture = await withScheduler({}, (client) => {
+    const wrapped: Client = Object.create(client);
+    const spoil = <T extends KubeObject>(object: T): T =>
+      broken.has(object.metadata.name ?? '') && 'status' in object
+        ? ({ ...object, status: { allocatable: { cpu: 'nonsense' } } } as unknown as T)
+        : object;
+    wrapped.list = async <T extends KubeObject>(...args: Parameters<Client['list']>) => {
+      const page = await client.list<T>(...args);
+      return { ...page, items: page.items.map(spoil) };
+    };
+    wrapped.watch = <T extends KubeObject>(...[ref, options, handler]: Parameters<Client['watch']>) =>
+      client.watch<T>(ref, options, {
+        event: (event) => handler.event(event.type === 'BOOKMARK' ? event : { ...event, object: spoil(event.object) }),
+        closed: (error) => handler.closed(error),
+      });
+    wrapped.create = client.create.bind(client);
+    wrapped.patch = client.patch.bind(client);
+    return wrapped;
+  });
+  await fixture.addNode('a');
+  await fixture.addNode('b');
+  await fixture.addPod('web');
+  assert.equal(await fixture.nodeOf('web'), 'b');
+  broken.clear();
+  fixture.cluster.clock.advance(30_000);
+  await fixture.settle();
+  await fixture.addPod('on-a', { nodeSelector: { 'kubernetes.io/hostname': 'a' } });
+  assert.equal(await fixture.nodeOf('on-a'), 'a');
   await fixture.stop();
 });

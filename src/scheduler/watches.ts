@@ -140,21 +140,28 @@ function followed<T extends KubeObject>(
   changed: () => void,
 ): Reflection {
   const known = new Map<string, T['metadata']>();
-  const forget = (object: T): void => {
-    known.delete(object.metadata.uid ?? '');
-    remove(object);
+  const forget = (metadata: T['metadata']): void => {
+    known.delete(keyOf(metadata));
+    remove({ metadata } as T);
     changed();
   };
   return reflect<T>(ref, env, {
     changed(object) {
       const { uid = '', name = '', namespace = '' } = object.metadata;
-      known.set(uid, { uid, name, namespace });
+      const metadata = { uid, name, namespace };
+      const key = keyOf(metadata);
+      const before = known.get(key);
+      // Another one of the same name: that the first one went was not seen.
+      if (before && before.uid !== uid) forget(before);
+      known.set(key, metadata);
       change(object);
       changed();
     },
-    removed: forget,
+    removed: ({ metadata }) => forget(metadata),
     listed(uids) {
-      for (const [uid, metadata] of known) if (!uids.has(uid)) forget({ metadata } as T);
+      for (const metadata of [...known.values()]) if (!uids.has(metadata.uid ?? '')) forget(metadata);
     },
   });
 }
+
+const keyOf = ({ namespace = '', name = '' }: KubeObject['metadata']): string => `${namespace}/${name}`;

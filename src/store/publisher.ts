@@ -29,6 +29,8 @@ export class Publisher {
   #settledRevision: number;
   #settling: NodeJS.Immediate | undefined;
   #closed: Error | undefined;
+  /** Events of the present batch are still being told. */
+  #isTelling = false;
   /** Called after each batch. */
   onPublished: () => void = () => {};
 
@@ -61,7 +63,9 @@ export class Publisher {
     const before = this.#revision;
     this.#revision = changes.at(-1)!.entry.revision;
     if (this.#revision < before) throw new Error(`revision ${this.#revision} is out of order`);
+    this.#isTelling = true;
     for (const event of events) this.#tell(event);
+    this.#isTelling = false;
     this.#progress();
     this.#settle();
     this.#window.trim(this.#settledRevision);
@@ -71,15 +75,19 @@ export class Publisher {
   /** Replays what the window holds after `after`, then goes on with what is published. */
   subscribe(kind: StoredKind | undefined, after: number, subscriber: StoreListener): Subscription {
     if (this.#closed) throw this.#closed;
-    const listener = after > this.#revision ? from(after + 1, subscriber) : subscriber;
+    const reached = Math.max(after, this.#revision);
+    // Who subscribes from within an event is not told the rest of its batch twice.
+    const isAhead = after > this.#revision || this.#isTelling;
     const past = this.#window.since(after);
+    const listener = isAhead ? from(reached + 1, subscriber) : subscriber;
     const listeners = this.#listeners.get(kind) ?? new Set();
     this.#listeners.set(kind, listeners);
     listeners.add(listener);
     for (const event of past) {
-      if (kind === undefined || event.kind === kind) this.#call(listeners, listener, () => listener.event(event));
+      if (!listeners.has(listener)) break;
+      if (kind === undefined || event.kind === kind) this.#call(listeners, listener, () => subscriber.event(event));
     }
-    this.#call(listeners, listener, () => listener.progress?.(this.#revision));
+    if (listeners.has(listener)) this.#call(listeners, listener, () => listener.progress?.(this.#revision));
     return { close: () => void listeners.delete(listener) };
   }
 

@@ -35,6 +35,7 @@ import {
 } from '../verbs/options.ts';
 import { patchObject, type Patch } from '../verbs/patch.ts';
 import { updateObject } from '../verbs/update.ts';
+import { raced } from './raced.ts';
 import { startWatch } from './watch.ts';
 
 export class InProcessClient implements Client {
@@ -79,10 +80,12 @@ export class InProcessClient implements Client {
     const name = options.subresource ? (options.name ?? '') : '';
     const call = this.#call(ref, 'create', namespace, name, options.subresource);
     const write = this.#writeOptions(options);
-    if (options.subresource) return (await this.#act(call, object, write)) as unknown as R;
-    if (call.resource.base.review) return (await runReview(this.#core, call, copyOf(object), write)) as unknown as R;
-    const outcome = await createObject(this.#core, call, this.#normal(call.resource, object), write);
-    return this.#result(call.resource, outcome) as unknown as R;
+    return raced(this.#core, call, name || (object.metadata?.name ?? ''), async () => {
+      if (options.subresource) return (await this.#act(call, object, write)) as unknown as R;
+      if (call.resource.base.review) return (await runReview(this.#core, call, copyOf(object), write)) as unknown as R;
+      const outcome = await createObject(this.#core, call, this.#normal(call.resource, object), write);
+      return this.#result(call.resource, outcome) as unknown as R;
+    });
   }
 
   async update<T extends KubeObject>(ref: ResourceRef, object: T, options: WriteOptions = {}): Promise<T> {
@@ -90,12 +93,14 @@ export class InProcessClient implements Client {
     const call = this.#call(ref, 'update', namespace, name, options.subresource);
     const write = this.#writeOptions(options);
     const subresource = call.resource.subresources.get(call.subresource);
-    if (subresource?.type === 'scale') {
-      const outcome = await updateScale(this.#core, call, subresource, copyOf(object) as Scale, write);
-      return scaleOf(subresource, this.#result(call.resource, outcome)) as KubeObject as T;
-    }
-    const outcome = await updateObject(this.#core, call, this.#normal(call.resource, object), write);
-    return this.#result(call.resource, outcome) as T;
+    return raced(this.#core, call, name, async () => {
+      if (subresource?.type === 'scale') {
+        const outcome = await updateScale(this.#core, call, subresource, copyOf(object) as Scale, write);
+        return scaleOf(subresource, this.#result(call.resource, outcome)) as KubeObject as T;
+      }
+      const outcome = await updateObject(this.#core, call, this.#normal(call.resource, object), write);
+      return this.#result(call.resource, outcome) as T;
+    });
   }
 
   async patch<T extends KubeObject>(
@@ -109,17 +114,21 @@ export class InProcessClient implements Client {
     const patch: Patch = { type, body, problems: [] };
     const subresource = call.resource.subresources.get(call.subresource);
     const write = this.#writeOptions(options);
-    if (subresource?.type === 'scale') {
-      const outcome = await patchObject(this.#core, call, patch, write, scaleTarget(this.#core, call, subresource));
-      return scaleOf(subresource, this.#result(call.resource, outcome)) as KubeObject as T;
-    }
-    return this.#result(call.resource, await patchObject(this.#core, call, patch, write)) as T;
+    return raced(this.#core, call, name, async () => {
+      if (subresource?.type === 'scale') {
+        const outcome = await patchObject(this.#core, call, patch, write, scaleTarget(this.#core, call, subresource));
+        return scaleOf(subresource, this.#result(call.resource, outcome)) as KubeObject as T;
+      }
+      return this.#result(call.resource, await patchObject(this.#core, call, patch, write)) as T;
+    });
   }
 
   async delete(ref: ResourceRef, name: string, options: DeleteOptions & { namespace?: string } = {}): Promise<void> {
     const { namespace = '', dryRun, ...rest } = options;
     const call = this.#call(ref, 'delete', namespace, name);
-    await deleteObject(this.#core, call, { ...rest, ...(dryRun && { dryRun: ['All'] }) });
+    await raced(this.#core, call, name, () =>
+      deleteObject(this.#core, call, { ...rest, ...(dryRun && { dryRun: ['All'] }) }),
+    );
   }
 
   async deleteCollection(ref: ResourceRef, selection: ListOptions, options: DeleteOptions = {}): Promise<void> {

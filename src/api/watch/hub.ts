@@ -119,8 +119,8 @@ export class WatchHub {
     let channel = this.#channels.get(kind);
     if (!channel) {
       channel = new Channel();
-      this.#channels.set(kind, channel);
       this.#subscribe(kind, channel);
+      this.#channels.set(kind, channel);
     }
     channel.add(watcher);
     this.#watchers++;

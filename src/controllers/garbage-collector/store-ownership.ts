@@ -60,7 +60,8 @@ class OwnershipFeed implements Following {
   readonly #store: Store;
   readonly #collected: () => Catalog['collected'];
   readonly #changed: (change: Change) => void;
-  readonly #subscription: Subscription;
+  #subscription: Subscription | undefined;
+  #stopped = false;
   /** Of the present walk; an older one ends. */
   #round = 0;
 
@@ -68,16 +69,33 @@ class OwnershipFeed implements Following {
     this.#store = store;
     this.#collected = collected;
     this.#changed = changed;
-    this.#subscription = store.subscribe(undefined, store.revision, {
-      event: (event) => this.#tell(event),
-      closed: () => this.stop(),
-    });
+    this.#subscribe();
     this.relist();
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#round++;
-    this.#subscription.close();
+    this.#subscription?.close();
+  }
+
+  #subscribe(): void {
+    this.#subscription = this.#store.subscribe(undefined, this.#store.revision, {
+      event: (event) => this.#tell(event),
+      closed: () => this.#lost(),
+    });
+  }
+
+  /** Goes on with what there is now. A store that is closed has no more to tell. */
+  #lost(): void {
+    if (this.#stopped) return;
+    try {
+      this.#subscribe();
+    } catch {
+      this.stop();
+      return;
+    }
+    this.relist();
   }
 
   relist(): void {
