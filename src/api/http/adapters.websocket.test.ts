@@ -104,6 +104,31 @@ describeCases('WebSockets and upgrades', {
     socket.terminate();
   },
 
+  'WebSocket: answers to a client that was paused do not lose what it has sent': async (start) => {
+    const closed = Promise.withResolvers<number>();
+    let received = 0;
+    await using server = await start((_request, response) =>
+      response.upgrade('', {
+        message: (socket, data) => {
+          received += data.length;
+          socket.send(String(received), false);
+          socket.pause();
+          setImmediate(() => socket.resume());
+        },
+        close: (code) => closed.resolve(code),
+      }),
+    );
+    const socket = new WebSocket(`wss://localhost:${server.port}/`, { ca: authority.ca });
+    await new Promise((resolve) => socket.once('open', resolve));
+    const totalBytes = 64 << 20;
+    const messages = messagesOf(socket);
+    const sent = sendAll(socket, totalBytes);
+    for (let answer = ''; answer !== String(totalBytes); ) answer = (await messages.next()).toString();
+    await sent;
+    socket.close(1000);
+    assert.equal(await closed.promise, 1000);
+  },
+
   'WebSocket: names of subprotocols may have a slash': async (start) => {
     await using server = await start((request, response) =>
       response.upgrade(request.header('sec-websocket-protocol') ?? '', { message: () => {}, close: () => {} }),
