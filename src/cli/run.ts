@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os';
 import { createLogger, type LogLevel, systemClock } from '../kernel/index.ts';
 import { ownUsage, shrinkWhenIdle } from './idle-memory.ts';
 import { relaunch } from './launch.ts';
@@ -14,6 +15,7 @@ const levelOf: Readonly<Record<string, LogLevel>> = {
 export async function run(argv: readonly string[]): Promise<number> {
   const settings = readSettings(argv);
   relaunch(settings.profile, settings.dataDir);
+  goFirst();
   const log = createLogger(levelOf[settings.config.debugging.logLevel] ?? 'info');
   for (const line of settings.warnings) log.warn(line);
   log.info('nanoshift starting', { dataDir: settings.dataDir, profile: settings.profile.board });
@@ -39,6 +41,15 @@ export async function run(argv: readonly string[]): Promise<number> {
 }
 
 const stopLimitMs = 15_000;
+
+/** On two cores that start pods, the control plane must still answer. Who may not ask for it goes on as everybody. */
+function goFirst(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_ABOVE_NORMAL);
+  } catch {
+    // Not root.
+  }
+}
 
 function welcome(url: string, kubeconfig: string, runsPods: boolean): string {
   const dataDir = kubeconfig.replace(/\/resources\/.*/, '');

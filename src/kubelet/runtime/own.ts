@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { copyFile, mkdir, open, readFile, rename, stat, truncate, writeFile } from 'node:fs/promises';
 import { createConnection } from 'node:net';
+import { getPriority } from 'node:os';
 import { basename, join } from 'node:path';
 import type { DataPaths } from '../../config/index.ts';
 import type { Clock, Logger } from '../../kernel/index.ts';
@@ -181,7 +182,8 @@ function environment(): Record<string, string> {
 }
 
 /** Starts it in a session of its own, so that it outlives us. */
-async function launch([program = '', ...args]: string[], logFile: string): Promise<Required<Omit<Ensured, 'how'>>> {
+async function launch(command: string[], logFile: string): Promise<Required<Omit<Ensured, 'how'>>> {
+  const [program = '', ...args] = atNormalPriority(command);
   const output = await open(logFile, 'a', 0o640);
   try {
     const child = spawn(program, args, {
@@ -201,6 +203,12 @@ async function launch([program = '', ...args]: string[], logFile: string): Promi
   } finally {
     await output.close();
   }
+}
+
+/** The control plane may go before others; containerd, and the pods that it starts, must not inherit that. */
+function atNormalPriority(command: readonly string[]): readonly string[] {
+  const own = getPriority();
+  return own < 0 ? ['nice', '-n', String(-own), ...command] : command;
 }
 
 const lookAgainMs = 10;
