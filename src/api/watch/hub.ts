@@ -143,7 +143,7 @@ export class WatchHub {
       event: (event) => this.#enqueue(event),
       progress: () => this.#begin(),
       closed: () => {
-        for (const watcher of [...channel.all()]) watcher.finish();
+        for (const watcher of [...channel.all()]) this.#end(watcher);
       },
     });
   }
@@ -229,7 +229,17 @@ export class WatchHub {
       if (changes.length > 0) watcher.deliver(changes);
     } catch (error) {
       this.#core.log.error('watch event could not be encoded', { error: String(error) });
-      watcher.finish(errorFrame(this.#core, projection, internalError(error)));
+      this.#end(watcher, errorFrame(this.#core, projection, internalError(error)));
+    }
+  }
+
+  /** A connection that cannot be written to any more keeps no other watcher from its events. */
+  #end(watcher: StreamWatcher, frame?: Uint8Array): void {
+    try {
+      watcher.finish(frame);
+    } catch (error) {
+      this.#core.log.debug('watch could not be ended in order', { error: String(error) });
+      watcher.stop();
     }
   }
 
