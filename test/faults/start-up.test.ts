@@ -35,7 +35,7 @@ function copyOfUsed(): string {
 
 async function refuses(dataDir: string, line: RegExp, config = '', options: { uid?: number } = {}): Promise<void> {
   const file = join(mkdtempSync(join(folder, 'config-')), 'config.yaml');
-  writeFileSync(file, `apiServer: {port: ${await freePort()}}\n${config}`);
+  writeFileSync(file, `apiServer: {port: ${await freePort()}}\nruntime: {mode: none}\n${config}`);
   chmodSync(join(file, '..'), 0o755);
   const beganMs = performance.now();
   const { code, output } = await runCommandAs(options, 'run', '--config', file, '--data-dir', dataDir);

@@ -39,7 +39,7 @@ test('a missing, a broken and a wrong configuration are refused with file or key
 test('a data directory that cannot be made is refused', async () => {
   const file = config('');
   await refuses(
-    ['run', '--config', config(''), '--data-dir', join(file, 'below-a-file')],
+    ['run', '--config', config('runtime: {mode: none}'), '--data-dir', join(file, 'below-a-file')],
     /ENOTDIR|EEXIST|not a directory/,
   );
 });
@@ -52,7 +52,13 @@ test('a busy port is refused', async () => {
     for (const front of ['uws', 'node']) {
       const data = mkdtempSync(join(tmpdir(), 'nanoshift-busy-'));
       await refuses(
-        ['run', '--config', config(`apiServer: {port: ${port}, front: ${front}}`), '--data-dir', data],
+        [
+          'run',
+          '--config',
+          config(`apiServer: {port: ${port}, front: ${front}}\nruntime: {mode: none}`),
+          '--data-dir',
+          data,
+        ],
         /cannot listen on 0\.0\.0\.0:\d+: address already in use/,
       );
     }
