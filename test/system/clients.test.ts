@@ -88,7 +88,9 @@ for (const setup of setups) {
       );
       const scale = await apps.readNamespacedDeploymentScale(target);
       assert.equal(scale.spec?.replicas, 1);
+      // The Deployment's controller writes too: without a version the scale is set whatever has come between.
       scale.spec = { replicas: 3 };
+      delete scale.metadata?.resourceVersion;
       await apps.replaceNamespacedDeploymentScale({ ...target, body: scale });
       const result = await apps.readNamespacedDeployment(target);
       assert.deepEqual(result.metadata?.labels, { merge: 'yes', json: 'yes' });
