@@ -42,7 +42,7 @@ export interface Budget {
 
 /** For machines that no profile recognises. */
 export const defaultBudget: Budget = {
-  heapMib: 96,
+  heapMib: 128,
   cacheBytes: 128 << 20,
   watchWindowBytes: 16 << 20,
   watchWindowMs: 5 * 60_000,
