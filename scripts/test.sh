@@ -4,7 +4,7 @@ set -eu
 . "$(dirname "$0")/setup.sh"
 
 # shellcheck disable=SC2086
-install_missing $node_packages etcd:etcd-server strace:strace rpmbuild:rpm cpio:cpio socat:socat
+install_missing $node_packages etcd:etcd-server strace:strace rpmbuild:rpm cpio:cpio socat:socat dig:bind9-dnsutils
 
 node scripts/install-uws.ts
 step 'building' node scripts/build.ts

@@ -12,7 +12,7 @@ import {
   type RuntimePaths,
 } from './own.ts';
 import { isAlive } from './processes.ts';
-import { readRuntimeFacts } from './runtime-facts.ts';
+import { isPrepared, readRuntimeFacts } from './runtime-facts.ts';
 import { ShimSweeper } from './shims.ts';
 import { type Health, Supervisor } from './supervisor.ts';
 
@@ -78,8 +78,9 @@ async function openKnown(options: OpenRuntimeOptions): Promise<Runtime | undefin
   for (const socketPath of knownSockets) {
     if (!(await canConnect(socketPath))) continue;
     const { runtime, problem } = await connect(socketPath, knownLimitMs, options);
-    if (runtime) return runtime;
-    options.log.info('container runtime passed over', { socketPath, problem });
+    if (runtime && isPrepared(runtime.name, await runtime.cri.call('Status', {}))) return runtime;
+    await runtime?.stop();
+    options.log.info('container runtime passed over', { socketPath, problem: problem ?? 'it has no network for pods' });
   }
   return undefined;
 }

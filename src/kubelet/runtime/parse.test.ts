@@ -8,7 +8,7 @@ import { RuntimeError } from './errors.ts';
 import { exclusively } from './lock.ts';
 import { mountOf, parseMounts } from './mounts.ts';
 import { findByArguments, findProcess, parseStat } from './processes.ts';
-import { factsOf } from './runtime-facts.ts';
+import { factsOf, isPrepared } from './runtime-facts.ts';
 
 test('a process whose name holds blanks and brackets is read', () => {
   const rest = Array.from({ length: 17 }, (_, index) => index).join(' ');
@@ -119,4 +119,14 @@ test('containerd’s configuration follows the machine', () => {
   const able = containerdConfig({ ...settings, canLowerOomScore: true });
   assert.match(able, /^oom_score = -999$/m);
   assert.match(able, /^restrict_oom_score_adj = false$/m);
+});
+
+test("a containerd without a network is nobody else's node; CRI-O always is", () => {
+  const status = (isReady: boolean) => ({
+    status: { conditions: [{ type: 'NetworkReady', status: isReady, reason: '', message: '' }] },
+  });
+  assert.equal(isPrepared('containerd', status(true)), true);
+  assert.equal(isPrepared('containerd', status(false)), false);
+  assert.equal(isPrepared('containerd', {}), false);
+  assert.equal(isPrepared('cri-o', status(false)), true);
 });

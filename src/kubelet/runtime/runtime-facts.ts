@@ -35,6 +35,14 @@ async function cgroupDriver(cri: CriClient): Promise<RuntimeFacts['cgroupDriver'
   }
 }
 
+/**
+ * Whether somebody has set the runtime up for pods. A containerd that a package has just installed serves CRI without a
+ * network; CRI-O exists for pods alone.
+ */
+export const isPrepared = (name: string, { status }: Pick<StatusResponse, 'status'>): boolean =>
+  name !== 'containerd' ||
+  (status?.conditions.some((condition) => condition.type === 'NetworkReady' && condition.status) ?? false);
+
 export function factsOf(
   version: VersionResponse,
   status: StatusResponse,
