@@ -39,7 +39,7 @@ const pod = (name: string): object => ({
 const output = async (command: string, ...args: string[]): Promise<string> =>
   (await promisify(execFile)(command, args)).stdout;
 
-/** What a node puts on the machine, one line each, sorted. Counters and times are left out. */
+/** What a node puts on the machine, one line each, sorted. Counters, and whether a link has a carrier just now, are left out. */
 async function traces(dataDir: string): Promise<string[]> {
   const { run } = dataPaths(dataDir);
   const mounts = (await readFile('/proc/self/mountinfo', 'utf8'))
@@ -53,9 +53,12 @@ async function traces(dataDir: string): Promise<string[]> {
       `address ${line
         .replace(/fe80\S+/g, '')
         .replace(/@if\d+/, '')
+        .replace(/ (UP|DOWN|LOWERLAYERDOWN) /, ' ')
         .trim()}`,
   );
-  const routes = (await output('ip', 'route', 'show')).split('\n').map((line) => `route ${line.trim()}`);
+  const routes = (await output('ip', 'route', 'show'))
+    .split('\n')
+    .map((line) => `route ${line.replace('linkdown', '').trim()}`);
   return [...mounts, ...rules, ...addresses, ...routes, ...(await cgroups(dataDir))].sort();
 }
 
