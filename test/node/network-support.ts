@@ -217,7 +217,8 @@ export async function askFrom(pod: TestPod, target: string): Promise<string> {
   const peer = target.startsWith('TCP') ? `${target},connect-timeout=1` : target;
   try {
     const asked = execute('nsenter', [`--net=/run/netns/${pod.namespace}`, 'socat', '-T1', '-', peer]);
-    asked.child.stdin?.end('?');
+    // A refused socat is gone before it reads: EPIPE; its exit code says why.
+    asked.child.stdin?.on('error', () => undefined).end('?');
     return (await asked).stdout;
   } catch (error) {
     return /Connection (refused|timed out)/.exec(String((error as { stderr: string }).stderr))?.[0] ?? String(error);

@@ -81,7 +81,7 @@ class Kubectl {
         if (ended === code) done(stdout);
         else fail(new Error(`kubectl ${args.slice(4).join(' ')}: exit ${ended}\n${stdout}${stderr}`));
       });
-      child.stdin?.end(input);
+      child.stdin?.on('error', () => undefined).end(input);
     });
   }
 
