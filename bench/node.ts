@@ -107,7 +107,10 @@ async function start(common: readonly string[], dataDir: string): Promise<Runnin
   const kubeconfig = join(dataDir, 'resources/kubeadmin/kubeconfig');
   const beganMs = performance.now();
   const beganAt = Date.now();
-  const child = spawn(process.execPath, [bundle, 'run', ...common, '--profile', 'default'], { stdio: 'ignore' });
+  const child = spawn(process.execPath, [bundle, 'run', ...common, '--profile', 'default'], {
+    stdio: 'ignore',
+    detached: true,
+  });
   const exited = new Promise<void>((done) => child.on('exit', () => done()));
   for (;;) {
     if (child.exitCode !== null) throw new Error(`nanoshift ended with code ${child.exitCode}`);

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs';
 import { constants, setPriority } from 'node:os';
 import { createLogger, type LogLevel, systemClock } from '../kernel/index.ts';
 import { ownUsage, shrinkWhenIdle } from './idle-memory.ts';
@@ -42,12 +43,18 @@ export async function run(argv: readonly string[]): Promise<number> {
 
 const stopLimitMs = 15_000;
 
-/** On two cores that start pods, the control plane must still answer. Who may not ask for it goes on as everybody. */
+/**
+ * On two cores that start pods, the control plane must still answer. Where the kernel groups processes by session, nice
+ * values count within the session only, and the session has one of its own (sched(7), autogroup); under systemd the
+ * unit's CPUWeight decides. Who may not ask for it goes on as everybody.
+ */
 function goFirst(): void {
+  const priority = constants.priority.PRIORITY_ABOVE_NORMAL;
   try {
-    setPriority(constants.priority.PRIORITY_ABOVE_NORMAL);
+    setPriority(priority);
+    writeFileSync('/proc/self/autogroup', String(priority));
   } catch {
-    // Not root.
+    // Not root, or a kernel without autogroups.
   }
 }
 

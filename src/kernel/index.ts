@@ -18,4 +18,5 @@ export {
   StatusError,
   type StatusReason,
 } from './status.ts';
+export { nextTurn } from './turns.ts';
 export { versionInfo } from './version.ts';

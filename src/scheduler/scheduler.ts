@@ -2,7 +2,7 @@
 import { pods } from '../client/index.ts';
 import type { Client, EventRecorder, EventSubject } from '../client/types.ts';
 import type { Budget } from '../config/budget.ts';
-import { type Clock, isReason, type Logger, type Timer } from '../kernel/index.ts';
+import { type Clock, isReason, type Logger, nextTurn, type Timer } from '../kernel/index.ts';
 import type { Binding } from '../schema/generated/index.ts';
 import type { ScoringFactory } from '../wasm/index.ts';
 import { ClusterState, schedulerName } from './cluster-state.ts';
@@ -93,7 +93,7 @@ class Scheduler {
   #wake(): void {
     if (this.#isWoken || !this.#isReady || this.#isStopped) return;
     this.#isWoken = true;
-    setImmediate(() => {
+    void nextTurn().then(() => {
       this.#isWoken = false;
       if (!this.#isStopped) this.#slice();
     });

@@ -1,6 +1,6 @@
 /** Writes that lose a race are told so when the write that won can be read. */
-import { setImmediate as turn } from 'node:timers/promises';
 import { isReason } from '../../kernel/status.ts';
+import { nextTurn } from '../../kernel/turns.ts';
 import type { Call, Core } from '../core.ts';
 
 /** How long a pending write is waited for at most. */
@@ -25,5 +25,5 @@ const isRace = (error: unknown): boolean =>
 async function settled({ store }: Core, { resource, namespace }: Call, name: string): Promise<void> {
   const head = resource.stored && name !== '' ? store.head(resource.stored, namespace, name) : undefined;
   if (head && head.revision > store.revision) await store.reached(head.revision, publishTimeoutMs);
-  else await turn();
+  else await nextTurn();
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { createGzip, gunzip } from 'node:zlib';
-import { apiError, type Clock } from '../../kernel/index.ts';
+import { apiError, type Clock, nextTurn } from '../../kernel/index.ts';
 import type { ResourceDefinition } from '../../resources/define.ts';
 import type { PathAnswer, PathHandler, PathRequest } from '../types.ts';
 import { v2Document, v3Document } from './documents.ts';
@@ -162,7 +162,7 @@ async function compress(chunks: Chunks, clock: Clock): Promise<Stored> {
     hash.update(chunk);
     gzip.write(chunk);
     if (clock.monotonicMs() < sliceEnd) continue;
-    await new Promise(setImmediate);
+    await nextTurn();
     sliceEnd = clock.monotonicMs() + sliceMs;
   }
   gzip.end();

@@ -1,5 +1,6 @@
 /** Long work gives the event loop back every few milliseconds. */
 import type { Clock } from '../../kernel/clock.ts';
+import { nextTurn } from '../../kernel/turns.ts';
 
 const sliceMs = 1;
 const checkEvery = 32;
@@ -21,7 +22,7 @@ export function breathe(clock: Clock): Slices {
     due: () => ++calls % checkEvery === 0 && over(),
     over,
     async rest() {
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await nextTurn();
       startMs = clock.monotonicMs();
     },
   };

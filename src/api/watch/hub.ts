@@ -3,14 +3,15 @@
  * name; an event reaches them in slices, so that none holds the loop.
  */
 import type { Timer } from '../../kernel/clock.ts';
+import { nextTurn } from '../../kernel/turns.ts';
 import type { StoredKind, StoreEvent, Subscription } from '../../store/types.ts';
 import type { Core } from '../core.ts';
 import { classify, errorFrame, SharedEvent } from './frames.ts';
 import type { Change, StreamWatcher } from './stream.ts';
 
-/** Watchers visited before the loop gets a turn; grows with the backlog, so that fan-out cannot fall behind for ever. */
-const sliceWatchers = 100;
-const backlogStep = 16;
+/** Time before the loop gets a turn; grows with the backlog of events, so that fan-out cannot fall behind for ever. */
+const sliceMs = 1;
+const backlogStep = 32;
 /** Events of one kind that a round takes at most. */
 const roundEvents = 32;
 export const bookmarkEveryMs = 60_000;
@@ -178,15 +179,16 @@ export class WatchHub {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    void nextTurn().then(() => {
       this.#scheduled = false;
       this.#slice();
     });
   }
 
   #slice(): void {
-    let left = sliceWatchers * (1 + Math.floor(this.#queue.length / backlogStep));
-    while (left > 0) {
+    const { clock } = this.#core;
+    const endMs = clock.monotonicMs() + sliceMs * (1 + Math.floor(this.#queue.length / backlogStep));
+    while (clock.monotonicMs() < endMs) {
       this.#round ??= this.#nextRound();
       const round = this.#round;
       if (!round) return;
@@ -195,7 +197,6 @@ export class WatchHub {
         for (const shared of round.events) shared.release();
         this.#round = undefined;
       } else {
-        left--;
         this.#offer(...next.value);
       }
     }

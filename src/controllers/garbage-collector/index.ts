@@ -3,8 +3,8 @@
  * their dependents; orphans lose their owner (API concept "Garbage Collection"). It holds no graph: who depends on an
  * owner is asked when the owner goes.
  */
-import { setImmediate as turn } from 'node:timers/promises';
 import type { Client, EventSubject } from '../../client/types.ts';
+import { nextTurn } from '../../kernel/index.ts';
 import type { ObjectMeta, OwnerReference } from '../../schema/object.ts';
 import {
   type Controller,
@@ -193,7 +193,7 @@ class Collector {
       await Promise.all(running);
       running = [];
       // Those that need nothing done would otherwise hold the loop.
-      await turn();
+      await nextTurn();
     };
     for (const dependent of this.#ownership.dependentsOf(uid)) {
       if (this.#stopped) break;

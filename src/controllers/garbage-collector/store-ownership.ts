@@ -1,5 +1,5 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import type { ResourceRef } from '../../client/types.ts';
+import { nextTurn } from '../../kernel/index.ts';
 import type { ResourceDefinition } from '../../resources/define.ts';
 import type { ObjectMeta } from '../../schema/object.ts';
 import {
@@ -107,7 +107,7 @@ class OwnershipFeed implements Following {
     for (const [kind, ref] of this.#collected()) {
       using list = this.#store.list(kind);
       for (const entry of list.entries) {
-        if (++looked % sliceEntries === 0) await turn();
+        if (++looked % sliceEntries === 0) await nextTurn();
         if (round !== this.#round) return;
         if (this.#concerns(entry)) this.#changed({ ref, current: this.#metadata(entry) });
       }

@@ -1,5 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises';
-import { type Clock, isReason, type Logger, StatusError, type Timer } from '../../kernel/index.ts';
+import { type Clock, isReason, type Logger, nextTurn, StatusError, type Timer } from '../../kernel/index.ts';
 import { namespaceIsTerminating } from './actions.ts';
 
 /** What a sync says about its key: nothing more to do, look again (backing off, but within `withinMs`), or at a time. */
@@ -94,7 +93,7 @@ export class WorkQueue {
   async #run(key: string): Promise<void> {
     // A sync that never waits for the disk would otherwise follow the next without end. Also, keys are added from
     // within the store's publication, where nothing else should run.
-    await turn();
+    await nextTurn();
     try {
       if (this.#stopped) return;
       const result = await this.#options.sync(key);
