@@ -1,6 +1,6 @@
 /** Long work gives the event loop back every few milliseconds. */
 import type { Clock } from '../../kernel/clock.ts';
-import { nextTurn } from '../../kernel/turns.ts';
+import { nextTurn } from '../../kernel/index.ts';
 
 const sliceMs = 1;
 const checkEvery = 32;

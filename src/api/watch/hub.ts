@@ -3,7 +3,7 @@
  * name; an event reaches them in slices, so that none holds the loop.
  */
 import type { Timer } from '../../kernel/clock.ts';
-import { nextTurn } from '../../kernel/turns.ts';
+import { nextTurn } from '../../kernel/index.ts';
 import type { StoredKind, StoreEvent, Subscription } from '../../store/types.ts';
 import type { Core } from '../core.ts';
 import { classify, errorFrame, SharedEvent } from './frames.ts';
