@@ -64,3 +64,12 @@ test('who takes turns for ever keeps nobody else from theirs', async () => {
   isOver = true;
   await endless;
 });
+
+test('one who takes a turn after another has each in a round of its own', async () => {
+  const rounds = await countRounds(
+    (async () => {
+      for (let turn = 0; turn < 10; turn++) await nextTurn();
+    })(),
+  );
+  assert.ok(rounds >= 9, `${rounds} rounds`);
+});

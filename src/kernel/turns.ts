@@ -20,18 +20,19 @@ export function nextTurn(): Promise<void> {
   });
 }
 
+/** Who comes while a round gives turns has the next round's: a round ends, whoever comes. */
 function beginRound(): void {
-  give(systemClock.monotonicMs() + roundMs);
+  give(waiting.length, systemClock.monotonicMs() + roundMs);
 }
 
-function give(endMs: number): void {
+function give(turns: number, endMs: number): void {
   waiting.shift()?.();
   // The slice runs in microtasks; a tick that one of them queues comes after all of them.
-  queueMicrotask(() => process.nextTick(goOn, endMs));
+  queueMicrotask(() => process.nextTick(goOn, turns - 1, endMs));
 }
 
-function goOn(endMs: number): void {
+function goOn(turns: number, endMs: number): void {
   if (waiting.length === 0) isArmed = false;
-  else if (systemClock.monotonicMs() < endMs) give(endMs);
+  else if (turns > 0 && systemClock.monotonicMs() < endMs) give(turns, endMs);
   else setImmediate(beginRound);
 }
