@@ -47,7 +47,7 @@ export class Stopper {
     const { kind, container } = this.#specOf(seen);
     if (message) executor.containerEvent(this.#env.pod(), kind, container, 'Normal', 'Killing', message);
     const hasHook = container.lifecycle?.preStop !== undefined && graceMs > 0 && seen.state === 'running';
-    memory.kills.set(seen.id, { beganAtMs: clock.nowMs(), graceMs, hook: hasHook ? 'running' : 'none', restart });
+    memory.kills.set(seen.id, { beganAtMs: clock.monotonicMs(), graceMs, hook: hasHook ? 'running' : 'none', restart });
     this.#env.stepped();
     if (hasHook) void this.#runHook(seen, kind, container, { ips, limitMs: graceMs });
   }
@@ -85,14 +85,14 @@ export class Stopper {
 
   async #stop({ id }: ObservedContainer, graceSeconds: number): Promise<void> {
     const { executor, clock, memory } = this.#env;
-    const stopsAtMs = clock.nowMs() + graceSeconds * 1000;
+    const stopsAtMs = clock.monotonicMs() + graceSeconds * 1000;
     this.#change(id, { stopsAtMs }, 'retryAtMs');
     try {
       await executor.stopContainer(id, graceSeconds);
     } catch (error) {
       // A shorter stop has been asked for since: that one counts.
       if (memory.kills.get(id)?.stopsAtMs !== stopsAtMs) return;
-      this.#change(id, { retryAtMs: clock.nowMs() + retryMs }, 'stopsAtMs');
+      this.#change(id, { retryAtMs: clock.monotonicMs() + retryMs }, 'stopsAtMs');
       const message = `error killing pod: ${errorText(error)}`;
       if (!isAway(error)) executor.event(this.#env.pod(), 'Warning', 'FailedKillPod', message);
     }

@@ -75,6 +75,7 @@ export function viewOf({ containers = [], sandboxes = [sandbox], memory = {}, ..
     probes: () => ({ started: true, ready: true }),
     node: { ips: ['192.0.2.1'], runtimeName: 'containerd' },
     nowMs: 3_600_000,
+    monotonicMs: more.nowMs ?? 3_600_000,
     ...more,
   };
 }

@@ -1,4 +1,7 @@
-/** What a pod worker sees, remembers and does. Times are milliseconds since the epoch. */
+/**
+ * What a pod worker sees, remembers and does. Times of the runtime and the API are milliseconds since the epoch; those
+ * that a worker sets itself are the monotonic clock's, so that none of its waits changes when the wall clock is set.
+ */
 import type { Container, ContainerUser, LifecycleHandler, Pod, PodStatus } from '../../schema/generated/index.ts';
 import type { ProbeResults } from '../types.ts';
 
@@ -69,7 +72,7 @@ export interface BackOffEntry {
   /** Of the specification: a changed container starts afresh. */
   key: string;
   waitMs: number;
-  /** When the container was last started. */
+  /** When the container was last started, since the epoch: compared with the runtime's times. */
   startedAtMs: number;
 }
 
@@ -117,6 +120,7 @@ export interface PodMemory {
   resizeFailure: { message: string; retryAtMs: number } | undefined;
   /** Volumes and cgroup are gone. */
   isCleaned: boolean;
+  /** Something could not be stopped or removed; not again before. */
   cleanRetryAtMs: number;
 }
 
@@ -136,7 +140,9 @@ export interface PodView {
   isBusy: boolean;
   probes(container: Container, containerID: string): ProbeResults;
   node: NodeFacts;
+  /** Since the epoch. */
   nowMs: number;
+  monotonicMs: number;
 }
 
 export interface NodeFacts {
@@ -189,7 +195,7 @@ export interface Plan {
   backingOff: readonly string[];
   stage: PodStage;
   verdict: Verdict | undefined;
-  /** Look again then, if nothing happens before. */
+  /** Look again then, by the monotonic clock, if nothing happens before. */
   wakeAtMs: number;
 }
 

@@ -5,9 +5,9 @@ import { type KubeletEnv, PodStartError, type ProbeManager } from '../types.ts';
 import { containersOf, podText } from './containers.ts';
 import { errorText, isAway } from './errors.ts';
 import { type Executor, PostStartError, type StartContainer } from './executor.ts';
-import { WorkerMemory } from './memory.ts';
+import { awayRetryMs, startRetryMs, WorkerMemory } from './memory.ts';
 import { PodObserver } from './observe.ts';
-import { planPod } from './plan/index.ts';
+import { isCleaning, planPod } from './plan/index.ts';
 import { sameJson } from './same.ts';
 import { currentSandbox } from './sandbox.ts';
 import { isTerminal } from './status/index.ts';
@@ -34,14 +34,6 @@ export interface WorkerPod {
   refusal?: Refusal | undefined;
 }
 
-/** As the kubelet's backOffPeriod: how soon a failed start is tried again. */
-const startRetryMs = 10_000;
-const sandboxRetryMs = 5_000;
-const firstMountRetryMs = 1_000;
-const maxMountRetryMs = 120_000;
-const awayRetryMs = 1_000;
-const cleanRetryMs = 2_000;
-
 export class PodWorker {
   readonly uid: string;
   readonly #env: WorkerEnv;
@@ -67,8 +59,8 @@ export class PodWorker {
   /** The pod's volumes were made or looked at by this process. */
   #hasVolumes = false;
   #mounting: Promise<void> = Promise.resolve();
-  #failedMounts = 0;
-  #reservedTwice = false;
+  /** One waits for the one under way, and sees what is then: no more are needed. */
+  #isMountDue = false;
 
   constructor(env: WorkerEnv, of: WorkerPod, shown: Pod | undefined) {
     this.uid = of.pod.metadata.uid ?? '';
@@ -169,7 +161,12 @@ export class PodWorker {
     const isEnding = this.pod.metadata.deletionTimestamp !== undefined || isTerminal(this.#status.phase);
     if (this.#of.isRemoved || isEnding) return;
     this.#hasVolumes = true;
-    const mounted = this.#mounting.then(() => this.#env.executor.mountVolumes(this.pod));
+    if (this.#isMountDue) return;
+    this.#isMountDue = true;
+    const mounted = this.#mounting.then(() => {
+      this.#isMountDue = false;
+      return this.#env.executor.mountVolumes(this.pod);
+    });
     this.#mounting = mounted.then(
       () => {},
       () => {},
@@ -194,7 +191,7 @@ export class PodWorker {
       } catch (error) {
         if (!isAway(error)) this.#env.log.warn('pod step failed', { pod: this.uid, error: errorText(error) });
         this.#isDirty = true;
-        this.#wakeAt(this.#env.clock.nowMs() + awayRetryMs);
+        this.#wakeAt(this.#env.clock.monotonicMs() + awayRetryMs);
       }
     }
     this.#isStepping = false;
@@ -236,6 +233,7 @@ export class PodWorker {
       probes: (container, id) => probes.results(this.pod, container, id),
       node,
       nowMs: clock.nowMs(),
+      monotonicMs: clock.monotonicMs(),
     };
   }
 
@@ -282,7 +280,8 @@ export class PodWorker {
     for (const kill of plan.kills) this.#stopper.carryOut(kill, view.observed.sandboxes[0]?.ips ?? []);
     if (plan.stage !== 'running' && this.#lane && isStart(this.#lane.action)) this.#lane.abort.abort(ending);
     if (plan.next && !this.#lane) void this.#runLane(plan.next, view);
-    else if (plan.stage === 'finished' && view.isRemoved && !this.#lane) void this.#retire();
+    else if (plan.stage === 'finished' && view.isRemoved && !this.#lane && isNothing(view.observed))
+      void this.#retire();
     if (plan.stage === 'running' && !this.#hasVolumes && !this.#lane && currentSandbox(view)) this.#mount();
     this.#wakeAt(plan.wakeAtMs);
   }
@@ -300,7 +299,7 @@ export class PodWorker {
     this.#wakeUp?.cancel();
     this.#wakeUp = undefined;
     if (atMs === Number.POSITIVE_INFINITY || this.#isStopped) return;
-    this.#wakeUp = this.#env.clock.after(Math.max(0, atMs - this.#env.clock.nowMs()), () => this.wake());
+    this.#wakeUp = this.#env.clock.after(Math.max(0, atMs - this.#env.clock.monotonicMs()), () => this.wake());
   }
 
   async #runLane(action: LaneAction, view: PodView): Promise<void> {
@@ -308,6 +307,7 @@ export class PodWorker {
     this.#lane = { action, abort };
     try {
       await this.#carryOut(action, view, abort.signal);
+      if (isCleaning(action)) this.#memory.cleaned();
     } catch (error) {
       if (abort.signal.aborted) this.#env.log.debug('pod start given up', { pod: this.uid });
       else this.#failed(action, error);
@@ -336,8 +336,7 @@ export class PodWorker {
         }
         await executor.createSandbox(this.pod, action.attempt, signal);
         this.#hasVolumes = true;
-        this.#memory.sandboxAttemptFloor = 0;
-        this.#failedMounts = 0;
+        this.#memory.sandboxCreated();
         return;
       case 'startContainer':
         return this.#start(action, view, signal);
@@ -388,21 +387,21 @@ export class PodWorker {
   }
 
   #failed(action: LaneAction, error: unknown): void {
-    const nowMs = this.#env.clock.nowMs();
+    const monotonicMs = this.#env.clock.monotonicMs();
     this.#env.log.warn('pod action failed', { pod: this.uid, action: action.do, error: errorText(error) });
-    if (action.do === 'startContainer') this.#failedStart(action, error, nowMs);
-    else if (action.do === 'createSandbox') this.#failedSandbox(action.attempt, error, nowMs);
+    if (action.do === 'startContainer') this.#failedStart(action, error, monotonicMs + startRetryMs);
+    else if (action.do === 'createSandbox') this.#memory.sandboxFailed(action.attempt, error, monotonicMs);
     else if (action.do === 'resize') {
-      this.#memory.resizeFailure = { message: errorText(error), retryAtMs: nowMs + startRetryMs };
-    } else this.#memory.cleanRetryAtMs = nowMs + cleanRetryMs;
+      this.#memory.resizeFailure = { message: errorText(error), retryAtMs: monotonicMs + startRetryMs };
+    } else this.#memory.cleaningFailed(error, monotonicMs);
   }
 
-  #failedStart({ container, backOff }: StartContainer, error: unknown, nowMs: number): void {
+  #failedStart({ container, backOff }: StartContainer, error: unknown, retryAtMs: number): void {
     const { name } = container;
     const { reason, message } = error instanceof PodStartError ? error : { reason: '', message: '' };
-    this.#memory.failures.set(name, { reason, message, retryAtMs: nowMs + startRetryMs });
+    this.#memory.failures.set(name, { reason, message, retryAtMs });
     if (reason === 'RunContainerError' || error instanceof PostStartError) {
-      this.#memory.backOffs.set(name, { ...backOff, startedAtMs: nowMs });
+      this.#memory.backOffs.set(name, { ...backOff, startedAtMs: this.#env.clock.nowMs() });
     }
     if (!(error instanceof PostStartError)) return;
     const graceMs = (this.pod.spec.terminationGracePeriodSeconds ?? 2) * 1000;
@@ -410,22 +409,12 @@ export class PodWorker {
     const ips = this.#observed?.sandboxes[0]?.ips ?? [];
     this.#stopper.begin(seen, { message: 'FailedPostStartHook', graceMs, restart: false }, ips);
   }
-
-  #failedSandbox(attempt: number, error: unknown, nowMs: number): void {
-    const isMount = error instanceof PodStartError && error.reason === '';
-    this.#failedMounts = isMount ? this.#failedMounts + 1 : 0;
-    const mountRetryMs = Math.min(firstMountRetryMs * 2 ** (this.#failedMounts - 1), maxMountRetryMs);
-    const waitMs = isAway(error) ? awayRetryMs : isMount ? mountRetryMs : sandboxRetryMs;
-    this.#memory.sandboxRetryAtMs = nowMs + waitMs;
-    if (!/is reserved for/.test(errorText(error))) return;
-    // The runtime knows the name and lists no such sandbox: one is in the making, or stuck. Then the next name.
-    if (this.#reservedTwice) this.#memory.sandboxAttemptFloor = attempt + 1;
-    this.#reservedTwice = !this.#reservedTwice;
-  }
 }
 
 const resourcesOf = ({ spec }: Pod): string =>
   JSON.stringify(containersOf(spec).map(({ container }) => container.resources));
+
+const isNothing = ({ containers, sandboxes }: ObservedPod): boolean => containers.length + sandboxes.length === 0;
 
 const ending = new Error('the pod is ending');
 

@@ -11,6 +11,24 @@ const deadlineMessage = 'Pod was active on the node longer than the specified de
 
 /** Plans one step of a pod. Carrying it out changes the view; then it is planned again. */
 export function planPod(view: PodView): Plan {
+  const { monotonicMs, memory } = view;
+  const plan = planStep(view);
+  // What could not be stopped or removed is left alone for a while.
+  if (!plan.next || !isCleaning(plan.next) || monotonicMs >= memory.cleanRetryAtMs) return plan;
+  return { ...plan, next: undefined, wakeAtMs: Math.min(plan.wakeAtMs, memory.cleanRetryAtMs) };
+}
+
+const cleaning: ReadonlySet<LaneAction['do']> = new Set([
+  'removeContainers',
+  'stopSandboxes',
+  'removeSandboxes',
+  'cleanUp',
+]);
+
+/** It takes something away, which the runtime may refuse for now. */
+export const isCleaning = ({ do: what }: LaneAction): boolean => cleaning.has(what);
+
+function planStep(view: PodView): Plan {
   const verdict = verdictOf(view);
   const isEnding =
     view.isRemoved || !!view.pod.metadata.deletionTimestamp || !!verdict || isTerminal(view.status.phase);
@@ -32,7 +50,7 @@ export function planPod(view: PodView): Plan {
     backingOff: running.backingOff,
     stage: 'running',
     verdict: undefined,
-    wakeAtMs: Math.min(kills.wakeAtMs, running.wakeAtMs, deadlineMs(view)),
+    wakeAtMs: Math.min(kills.wakeAtMs, running.wakeAtMs, view.monotonicMs + untilDeadlineMs(view)),
   };
 }
 
@@ -55,20 +73,21 @@ function verdictOf(view: PodView): Verdict | undefined {
     const { reason, message } = view.refusal;
     return { phase: 'Failed', reason, message: `Pod was rejected: ${message}` };
   }
-  if (view.nowMs >= deadlineMs(view)) return { phase: 'Failed', reason: 'DeadlineExceeded', message: deadlineMessage };
-  return undefined;
+  // What has ended in time is not judged by what time it is now.
+  if (isTerminal(view.status.phase) || untilDeadlineMs(view) > 0) return undefined;
+  return { phase: 'Failed', reason: 'DeadlineExceeded', message: deadlineMessage };
 }
 
-/** When activeDeadlineSeconds are over. */
-function deadlineMs({ pod, status }: PodView): number {
+/** How much of activeDeadlineSeconds is left. */
+function untilDeadlineMs({ pod, status, nowMs }: PodView): number {
   const seconds = pod.spec.activeDeadlineSeconds;
   const startedMs = status.startTime ? timeToMs(status.startTime) : undefined;
   if (seconds === undefined || startedMs === undefined) return Number.POSITIVE_INFINITY;
-  return startedMs + seconds * 1000;
+  return startedMs + seconds * 1000 - nowMs;
 }
 
 function planTermination(view: PodView, verdict: Verdict | undefined): Plan {
-  const { pod, observed, memory, isBusy, nowMs } = view;
+  const { pod, observed, memory, isBusy } = view;
   const isOrphan = view.isRemoved && !pod.metadata.deletionTimestamp && !view.isStatic;
   const kills = planKills(view, killAll(view, terminationGraceMs(pod, isOrphan)));
   const stopped = isStopped(view);
@@ -79,25 +98,23 @@ function planTermination(view: PodView, verdict: Verdict | undefined): Plan {
   }
   if (memory.isCleaned && stopped) return { ...finished(view, status, kills), verdict };
   const unstopped = observed.sandboxes.filter(({ id }) => !memory.stoppedSandboxes.has(id)).map(({ id }) => id);
-  const mayTry = nowMs >= memory.cleanRetryAtMs;
   const next: LaneAction = unstopped.length > 0 ? { do: 'stopSandboxes', ids: unstopped } : { do: 'cleanUp' };
-  return {
-    ...base,
-    status,
-    next: mayTry ? next : undefined,
-    stage: 'terminating',
-    wakeAtMs: mayTry ? kills.wakeAtMs : memory.cleanRetryAtMs,
-  };
+  return { ...base, status, next, stage: 'terminating', wakeAtMs: kills.wakeAtMs };
 }
 
 /** When the pod is gone from its source, nothing of it is kept in the runtime. */
 function finished(view: PodView, status: PodStatus, kills: KillPlan): Omit<Plan, 'verdict'> {
-  const { pod, observed, isRemoved, isStatic, memory, nowMs } = view;
+  const { pod, observed, isRemoved, isStatic } = view;
   const final = finalStatus(pod, status, isStatic);
-  const base = { status: final, kills: kills.actions, backingOff: [], stage: 'finished' as const };
-  if (!isRemoved) return { ...base, next: collectGarbage(view), wakeAtMs: Number.POSITIVE_INFINITY };
-  if (nowMs < memory.cleanRetryAtMs) return { ...base, next: undefined, wakeAtMs: memory.cleanRetryAtMs };
-  return { ...base, next: removal(), wakeAtMs: Number.POSITIVE_INFINITY };
+  const next = isRemoved ? removal() : collectGarbage(view);
+  return {
+    status: final,
+    kills: kills.actions,
+    backingOff: [],
+    stage: 'finished',
+    next,
+    wakeAtMs: Number.POSITIVE_INFINITY,
+  };
 
   function removal(): LaneAction | undefined {
     if (observed.containers.length > 0) {

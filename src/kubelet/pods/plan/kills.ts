@@ -23,7 +23,7 @@ export interface KillPlan {
 }
 
 /** What the wanted kills ask for now. Those under way whose grace has become shorter are hastened. */
-export function planKills({ memory, observed, nowMs }: PodView, wanted: readonly WantedKill[]): KillPlan {
+export function planKills({ memory, observed, monotonicMs }: PodView, wanted: readonly WantedKill[]): KillPlan {
   const alive = new Set(observed.containers.filter(isAlive).map(({ name }) => name));
   const plan: KillPlan = { actions: [], wakeAtMs: Number.POSITIVE_INFINITY };
   for (const want of wanted) {
@@ -32,7 +32,7 @@ export function planKills({ memory, observed, nowMs }: PodView, wanted: readonly
       plan.actions.push({ do: 'beginKill', ...beginning(want) });
       continue;
     }
-    const step = nextStep(want, kill, alive, nowMs);
+    const step = nextStep(want, kill, alive, monotonicMs);
     if (typeof step === 'number') plan.wakeAtMs = Math.min(plan.wakeAtMs, step);
     else plan.actions.push(step);
   }

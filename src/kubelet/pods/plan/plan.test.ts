@@ -57,6 +57,32 @@ test('a container that was made and not started is removed: whether it would sta
   assert.equal(next({ containers: [made] }), `removeContainers ${made.id}`);
 });
 
+test('what the runtime would not take away is left alone for a while, and others start meanwhile', () => {
+  const memory = { cleanRetryAtMs: 3_600_500 };
+  const made = instance('main', 'created');
+  const plan = planPod(viewOf({ containers: [made], memory }));
+  assert.deepEqual([plan.next, plan.wakeAtMs], [undefined, 3_600_500]);
+  assert.equal(next({ containers: [made], memory, nowMs: 3_600_500 }), `removeContainers ${made.id}`);
+  const pod = podOf({ containers: [app('main'), app('other')] });
+  assert.equal(next({ pod, containers: [made], memory }), 'start other 0');
+  const ended = podOf({ restartPolicy: 'Never' });
+  const surplus = [1, 2, 3].map((restartCount) => instance('main', 'exited', { restartCount }));
+  const cleaned = { isCleaned: true, stoppedSandboxes: new Set(['s1']) };
+  const dead = { pod: ended, containers: surplus, status: { phase: 'Failed' as const } };
+  assert.match(next({ ...dead, memory: cleaned }), /^removeContainers/);
+  assert.equal(next({ ...dead, memory: { ...cleaned, ...memory } }), 'nothing', 'garbage too');
+});
+
+test('waits are the monotonic clock’s: a wall clock that is set back makes none longer', () => {
+  const failures = new Map([['main', { reason: 'ErrImagePull', message: 'no', retryAtMs: 50_000 }]]);
+  assert.equal(next({ memory: { failures }, nowMs: 1_000, monotonicMs: 50_000 }), 'start main 0');
+  const ended = instance('main', 'exited', { finishedAtMs: 1_000 });
+  const key = JSON.stringify(['app:1', undefined]);
+  const backOffs = new Map([['main', { key, waitMs: 10_000, startedAtMs: 500 }]]);
+  const plan = planPod(viewOf({ containers: [ended], memory: { backOffs }, nowMs: 3_000, monotonicMs: 70_000 }));
+  assert.equal(plan.wakeAtMs, 78_000);
+});
+
 test('init containers hold back all that follow; ephemeral ones wait for nobody', () => {
   const pod = podOf({ initContainers: [app('i1'), app('i2')], ephemeralContainers: [app('debug')] });
   const debug = instance('debug', 'exited', { exitCode: 1 });
@@ -85,6 +111,16 @@ test('a failed init container ends a pod that does not restart', () => {
   assert.equal(next({ pod, containers }), 'stopSandboxes s1');
   const plan = planPod(viewOf({ pod, containers, memory: { stoppedSandboxes: new Set(['s1']) } }));
   assert.equal(plan.status.phase, 'Failed');
+});
+
+test('a pod that ended within its deadline is not told of later', () => {
+  const status = { phase: 'Succeeded', startTime: '1970-01-01T00:00:00Z' } as const;
+  const pod = podOf({ restartPolicy: 'Never', activeDeadlineSeconds: 60 }, status);
+  const containers = [instance('main', 'exited')];
+  assert.equal(planPod(viewOf({ pod, containers })).verdict, undefined);
+  const late = podOf({ activeDeadlineSeconds: 60 }, { ...status, phase: 'Running' });
+  const running = [instance('main', 'running')];
+  assert.equal(planPod(viewOf({ pod: late, containers: running })).verdict?.reason, 'DeadlineExceeded');
 });
 
 test('restart rules of a container go before the policies', () => {

@@ -74,7 +74,7 @@ export function planRun(view: PodView): RunPlan {
 
 /** There is none, or it is of no use any more: everything ends, then a new one is made, if anything is to run in it. */
 function planSandbox(view: PodView, plan: RunPlan, graceMs: number): void {
-  const { pod, observed, memory, nowMs } = view;
+  const { pod, observed, memory, monotonicMs } = view;
   plan.kills.push(...killAll(view, graceMs));
   if (plan.kills.length > 0) return;
   plan.next = stopSandboxes(view);
@@ -85,7 +85,7 @@ function planSandbox(view: PodView, plan: RunPlan, graceMs: number): void {
     plan.next = { do: 'removeContainers', ids: oldInit.map(({ id }) => id) };
     return;
   }
-  if (nowMs < memory.sandboxRetryAtMs) {
+  if (monotonicMs < memory.sandboxRetryAtMs) {
     plan.wake(memory.sandboxRetryAtMs);
     return;
   }
@@ -135,7 +135,7 @@ function resize(view: PodView, plan: RunPlan): void {
   if (!plan.isResizing || view.resizeProblem) return;
   for (const seen of restarts) plan.kill(seen, `Container ${seen.name} resize requires restart`, { restart: true });
   const retryAtMs = view.memory.resizeFailure?.retryAtMs ?? 0;
-  if (view.nowMs < retryAtMs) plan.wake(retryAtMs);
+  if (view.monotonicMs < retryAtMs) plan.wake(retryAtMs);
   else if (updates.length > 0) plan.next ??= { do: 'resize', containers: updates };
 }
 
@@ -203,24 +203,31 @@ function planRunning(view: PodView, plan: RunPlan, container: Container, seen: O
 
 /** The first start that nothing holds back. An init container that is held back holds back all that follow. */
 function nextStart(view: PodView, plan: RunPlan): LaneAction | undefined {
-  const { memory, observed, nowMs } = view;
+  const { memory, observed, nowMs, monotonicMs } = view;
   const dying = new Set(plan.kills.map(({ container }) => container.name));
   let next: LaneAction | undefined;
   for (const { kind, container } of plan.starts) {
     if (dying.has(container.name)) continue;
+    const holdsBack = kind === 'init' && container.restartPolicy !== 'Always';
     const seen = newest(observed, container.name);
     if (seen?.state === 'created') {
       // Whether it would start is not known; nothing of it has run.
-      next ??= { do: 'removeContainers', ids: [seen.id] };
+      if (monotonicMs >= memory.cleanRetryAtMs) {
+        next ??= { do: 'removeContainers', ids: [seen.id] };
+        continue;
+      }
+      plan.wake(memory.cleanRetryAtMs);
+      if (holdsBack) break;
       continue;
     }
     const decision = decideStart(container, seen, memory.backOffs.get(container.name), nowMs);
     if (!decision.start) plan.backingOff.push(container.name);
     const failure = memory.failures.get(container.name);
-    const readyAtMs = Math.max(decision.start ? nowMs : decision.untilMs, failure?.retryAtMs ?? 0);
-    if (readyAtMs > nowMs) {
+    const backOffMs = decision.start ? 0 : decision.untilMs - nowMs;
+    const readyAtMs = Math.max(monotonicMs + backOffMs, failure?.retryAtMs ?? 0);
+    if (readyAtMs > monotonicMs) {
       plan.wake(readyAtMs);
-      if (kind === 'init' && container.restartPolicy !== 'Always') break;
+      if (holdsBack) break;
       continue;
     }
     if (decision.start) {
