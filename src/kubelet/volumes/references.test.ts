@@ -30,6 +30,29 @@ test('a change is told to every pod that uses the object, and only to those', as
   assert.deepEqual(changed, ['p1', 'p2']);
 });
 
+test('a version that one pod has read before the watch told of it is told to the others', async () => {
+  const { api, references, changed } = fixture();
+  api.put('configmaps', named('a'));
+  references.follow(user('p1', 'a'));
+  await references.readConfigMap('shop', 'a');
+  references.follow(user('p2', 'a'));
+  const tell = api.hold();
+  api.put('configmaps', named('a', 'new'));
+  await references.readConfigMap('shop', 'a');
+  tell();
+  assert.deepEqual(changed, ['p1', 'p2']);
+});
+
+test('a change that overtakes the answer of the first read is told', async () => {
+  const { api, references, changed } = fixture();
+  api.put('configmaps', named('a'));
+  references.follow(user('p1', 'a'));
+  const read = references.readConfigMap('shop', 'a');
+  api.put('configmaps', named('a', 'new'));
+  assert.equal((await read).data?.['key'], '');
+  assert.deepEqual(changed, ['p1']);
+});
+
 test('one watch an object, however many pods use it; none when nobody does', () => {
   const { api, references } = fixture();
   references.follow(user('p1', 'a'));

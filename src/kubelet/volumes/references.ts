@@ -11,8 +11,10 @@ interface Followed {
   namespace: string;
   name: string;
   pods: Set<string>;
-  /** Version that was read last: '' for an object that was not there; undefined before the first read. */
-  readVersion: string | undefined;
+  /** Version that the watch told last: '' of an object that is not there; undefined before it told anything. */
+  seen: string | undefined;
+  /** Version that was read first, by whichever pod. */
+  read: string | undefined;
   watch: Watch | undefined;
   retry: Timer | undefined;
   failures: number;
@@ -82,15 +84,22 @@ export class References {
 
   async #read<T extends KubeObject>(kind: ReferenceKind, namespace: string, name: string): Promise<T> {
     const followed = this.#followed.get(keyOf(kind, namespace, name));
+    const before = followed?.seen;
     try {
       const object = await this.#options.client.get<T>(refs[kind], name, namespace);
-      if (followed) followed.readVersion = object.metadata.resourceVersion ?? '';
+      if (followed) this.#took(followed, object.metadata.resourceVersion ?? '', before);
       return object;
     } catch (error) {
       if (!isReason(error, 'NotFound')) throw error;
-      if (followed) followed.readVersion = '';
+      if (followed) this.#took(followed, '', before);
       throw new ReferenceNotFound(kind, name);
     }
+  }
+
+  /** The watch may have overtaken the answer: then what was read is old already. */
+  #took(followed: Followed, version: string, seenBefore: string | undefined): void {
+    followed.read ??= version;
+    if (followed.seen !== seenBefore && followed.seen !== version) this.#tell(followed);
   }
 
   #join(key: string, uid: string, kind: ReferenceKind, namespace: string, name: string): void {
@@ -105,7 +114,8 @@ export class References {
       namespace,
       name,
       pods: new Set([uid]),
-      readVersion: undefined,
+      seen: undefined,
+      read: undefined,
       watch: undefined,
       retry: undefined,
       failures: 0,
@@ -152,10 +162,15 @@ export class References {
     followed.retry = clock.after(delayMs, () => this.#observe(followed));
   }
 
+  /** Told to all pods, although one of them may have read it already: the others have not. */
   #saw(followed: Followed, version: string): void {
-    if (followed.readVersion === undefined || followed.readVersion === version) return;
-    followed.readVersion = version;
-    for (const uid of [...followed.pods]) this.#options.onChange(uid);
+    const known = followed.seen ?? followed.read;
+    followed.seen = version;
+    if (followed.read !== undefined && known !== version) this.#tell(followed);
+  }
+
+  #tell({ pods }: Followed): void {
+    for (const uid of [...pods]) this.#options.onChange(uid);
   }
 }
 

@@ -25,6 +25,7 @@ export class FakeApi {
   refuseToken: () => void = () => {};
   readonly #objects = new Map<string, KubeObject>();
   #revision = 0;
+  #held: (() => void)[] | undefined;
 
   readonly client: Client = {
     get: async <T extends KubeObject>(ref: ResourceRef, name: string, namespace = '') => {
@@ -80,6 +81,16 @@ export class FakeApi {
     if (object) this.#tell(resource, object, 'DELETED');
   }
 
+  /** Watches are told nothing until what is returned is called. */
+  hold(): () => void {
+    const held: (() => void)[] = [];
+    this.#held = held;
+    return () => {
+      this.#held = undefined;
+      for (const tell of held) tell();
+    };
+  }
+
   closeWatches(error: unknown): void {
     for (const watcher of [...this.watchers]) {
       this.watchers.delete(watcher);
@@ -88,6 +99,7 @@ export class FakeApi {
   }
 
   #tell(resource: string, object: KubeObject, type: 'ADDED' | 'MODIFIED' | 'DELETED'): void {
+    if (this.#held) return void this.#held.push(() => this.#tell(resource, object, type));
     for (const { ref, namespace, name, handler } of this.watchers) {
       const isMeant =
         ref.resource === resource && object.metadata.namespace === namespace && object.metadata.name === name;
