@@ -1,5 +1,6 @@
 import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
+import { mountPointOf } from '../mountinfo.ts';
 
 /** Which control group hierarchies this machine has, and where. */
 export interface CgroupLayout {
@@ -29,7 +30,7 @@ export function parseCgroupLayout(mountinfo: string): CgroupLayout {
   let unified: string | undefined;
   for (const line of mountinfo.split('\n')) {
     const [mount = '', filesystem = ''] = line.split(' - ');
-    const path = unescapePath(mount.split(' ')[4] ?? '');
+    const path = mountPointOf(mount);
     const [type, , options = ''] = filesystem.split(' ');
     if (type === 'cgroup2') unified ??= path;
     if (type !== 'cgroup') continue;
@@ -44,10 +45,6 @@ export function parseCgroupLayout(mountinfo: string): CgroupLayout {
   const kind = hasControllers ? (unified ? 'hybrid' : 'v1') : unified ? 'v2' : 'none';
   return { kind, ...(unified && { unified }), hierarchies };
 }
-
-/** mountinfo writes blanks and backslashes in octal. */
-export const unescapePath = (path: string): string =>
-  path.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 
 /** Where pods' groups are made: of the v1 hierarchies those with a controller, and the one that systemd names. */
 export const groupRoots = ({ kind, unified, hierarchies }: CgroupLayout): readonly Hierarchy[] =>

@@ -1,12 +1,12 @@
 import { readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { configMaps, nodes, secrets, services } from '../../client/index.ts';
+import { configMaps, secrets, services } from '../../client/index.ts';
 import type { Client, ResourceRef } from '../../client/types.ts';
 import { isReason } from '../../kernel/index.ts';
-import type { ConfigMap, Node, Pod, Secret, Service } from '../../schema/generated/index.ts';
+import type { ConfigMap, Pod, Secret, Service } from '../../schema/generated/index.ts';
 import type { KubeObject } from '../../schema/object.ts';
 import type { KubeletEnv, MountedVolumes } from '../types.ts';
-import { goQuote } from '../volumes/index.ts';
+import { allocatableOf, goQuote } from '../volumes/index.ts';
 import type { EnvironmentSources } from './environment.ts';
 import { serviceVariables } from './service-variables.ts';
 
@@ -41,14 +41,6 @@ async function find<T extends KubeObject>(
   } catch (error) {
     if (isReason(error, 'NotFound')) return undefined;
     throw error;
-  }
-}
-
-async function allocatableOf(client: Client, nodeName: string): Promise<Readonly<Record<string, string>>> {
-  try {
-    return (await client.get<Node>(nodes, nodeName)).status?.allocatable ?? {};
-  } catch (error) {
-    throw new Error('failed to find node object, expected a node', { cause: error });
   }
 }
 

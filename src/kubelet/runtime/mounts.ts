@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { mkdir, readFile, statfs, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { unescapePath } from '../cgroups/layout.ts';
+import { mountPointOf } from '../mountinfo.ts';
 import { RuntimeError } from './errors.ts';
 
 /** One row of /proc/self/mountinfo (proc(5)). */
@@ -17,10 +17,7 @@ export function parseMounts(mountinfo: string): Mount[] {
     .filter(Boolean)
     .map((line) => {
       const fields = (line.split(' - ')[0] ?? '').split(' ');
-      return {
-        path: unescapePath(fields[4] ?? ''),
-        isShared: fields.slice(6).some((tag) => tag.startsWith('shared:')),
-      };
+      return { path: mountPointOf(line), isShared: fields.slice(6).some((tag) => tag.startsWith('shared:')) };
     });
 }
 

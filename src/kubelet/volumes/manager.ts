@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readlink, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nodes } from '../../client/index.ts';
 import type { Timer } from '../../kernel/index.ts';
-import type { Node, Pod, PodStatus, Volume } from '../../schema/generated/index.ts';
+import type { Pod, PodStatus, Volume } from '../../schema/generated/index.ts';
 import { parseQuantity, quantityValue } from '../../schema/index.ts';
 import {
   type KubeletEnv,
@@ -12,6 +11,7 @@ import {
   PodStartError,
   type VolumeManager,
 } from '../types.ts';
+import { allocatableOf } from './allocatable.ts';
 import { type Payload, writeAtomically } from './atomic-writer.ts';
 import { diskMode, isTmpfs, makeFolder, makeMemory, memoryMode, memorySize } from './empty-dir.ts';
 import { messageOf, orMissing } from './errors.ts';
@@ -121,8 +121,9 @@ export class Volumes implements VolumeManager {
     this.#references.forget(podUid);
     this.#tokens.forget(podUid);
     const folder = podFolder(root, podUid);
-    for (const path of (await this.#mounter.below(folder)).reverse()) await this.#mounter.unmount(path);
-    const busy = await this.#mounter.below(folder);
+    const mounted = await this.#mounter.below(folder);
+    for (const path of mounted.reverse()) await this.#mounter.unmount(path);
+    const busy = mounted.length > 0 ? await this.#mounter.below(folder) : [];
     if (busy.length > 0) throw new Error(`still mounted: ${busy.join(', ')}`);
     for (const each of [folder, memoryPodFolder(root, podUid)]) {
       await rm(each, { recursive: true, force: true });
@@ -233,13 +234,8 @@ export class Volumes implements VolumeManager {
     if (!(await isTmpfs(path))) await this.#mounter.tmpfs(path, { sizeBytes: memoryLimitBytes, mode: 0o750 });
   }
 
-  async #allocatable(): Promise<Readonly<Record<string, string>>> {
-    try {
-      const { status } = await this.#env.client.get<Node>(nodes, this.#env.nodeName);
-      return status?.allocatable ?? {};
-    } catch (error) {
-      throw new Error('failed to find node object, expected a node', { cause: error });
-    }
+  #allocatable(): ReturnType<typeof allocatableOf> {
+    return allocatableOf(this.#env.client, this.#env.nodeName);
   }
 }
 

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { promisify } from 'node:util';
+import { mountPointOf } from '../mountinfo.ts';
 
 /** Mounts of this process's mount namespace. Node has no mount system call: each change is a short-lived process. */
 export interface Mounter {
@@ -55,12 +56,8 @@ async function command(name: 'mount' | 'umount', args: readonly string[]): Promi
   }
 }
 
-/** Fifth field of /proc/self/mountinfo; blanks in it are octal escapes. */
-export function mountPointsBelow(mountinfo: string, folder: string): string[] {
-  return mountinfo
+export const mountPointsBelow = (mountinfo: string, folder: string): string[] =>
+  mountinfo
     .split('\n')
-    .map((line) => line.split(' ', 5)[4])
-    .filter((path) => path !== undefined)
-    .map((path) => path.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(parseInt(digits, 8))))
+    .map(mountPointOf)
     .filter((path) => path === folder || path.startsWith(`${folder}/`));
-}

@@ -26,27 +26,21 @@ export interface Sources {
 export const defaultFileMode = 0o644;
 const tokenMode = 0o600;
 
-export async function configMapContents(
-  pod: Pod,
-  name: string,
-  selection: KeySelection,
-  { references }: Sources,
-): Promise<Payload> {
-  const namespace = pod.metadata.namespace ?? '';
-  const object = await optionally(references.readConfigMap(namespace, name), selection.optional);
-  return configMapPayload(object ?? { metadata: {} }, selection);
-}
+type Contents = (pod: Pod, name: string, selection: KeySelection, from: Sources) => Promise<Payload>;
 
-export async function secretContents(
-  pod: Pod,
-  name: string,
-  selection: KeySelection,
-  { references }: Sources,
-): Promise<Payload> {
-  const namespace = pod.metadata.namespace ?? '';
-  const object = await optionally(references.readSecret(namespace, name), selection.optional);
-  return secretPayload(object ?? { metadata: {} }, selection);
-}
+/** Of an object in the pod's namespace that may be missing when it is optional. */
+const contentsOf =
+  <T>(
+    read: (references: Sources['references'], namespace: string, name: string) => Promise<T>,
+    payload: (object: T | { metadata: object }, selection: KeySelection) => Payload,
+  ): Contents =>
+  async ({ metadata }, name, selection, { references }) => {
+    const object = await optionally(read(references, metadata.namespace ?? '', name), selection.optional);
+    return payload(object ?? { metadata: {} }, selection);
+  };
+
+export const configMapContents = contentsOf((from, ...key) => from.readConfigMap(...key), configMapPayload);
+export const secretContents = contentsOf((from, ...key) => from.readSecret(...key), secretPayload);
 
 export async function downwardContents(
   pod: Pod,
