@@ -141,6 +141,7 @@ export class Channel {
     return follow(stream, handlers, () => {
       if (stream.rstCode !== constants.NGHTTP2_REFUSED_STREAM) return this.#goneError();
       if (this.#session === session) this.#session = undefined;
+      session.close();
       return refused;
     });
   }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { Buffer } from 'node:buffer';
+import { constants } from 'node:http2';
 import { test } from 'node:test';
 import { ManualClock, silentLogger, systemClock } from '../../kernel/index.ts';
 import { createCriClient } from './client.ts';
@@ -181,6 +182,18 @@ test('a server that says goodbye gets no more calls on that connection', async (
   given.server.goAway();
   await new Promise((resolve) => setImmediate(resolve));
   assert.equal((await given.cri.call('Version', {})).runtimeName, 'fake');
+});
+
+test('a call that was refused unseen is sent again on a new connection, and the old one ends', async () => {
+  await using given = await fixture();
+  let calls = 0;
+  given.server.handlers.set(`${runtime}Version`, (stream) =>
+    calls++ === 0 ? stream.close(constants.NGHTTP2_REFUSED_STREAM) : answer(stream, version),
+  );
+  assert.equal((await given.cri.call('Version', {})).runtimeName, 'fake');
+  assert.equal(calls, 2);
+  await given.lost;
+  assert.equal(given.server.sessionCount(), 1);
 });
 
 test('after close every call is refused', async () => {

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict';
 import type { ServerHttp2Stream } from 'node:http2';
 import { test } from 'node:test';
 import { ProtoReader, ProtoWriter } from '../../schema/index.ts';
-import { silentLogger, systemClock } from '../../kernel/index.ts';
+import { ManualClock, silentLogger, systemClock } from '../../kernel/index.ts';
 import { createCriClient } from './client.ts';
 import { encodeMessage } from './codec.ts';
 import { containerdPaths, markerTopic, readEnvelope } from './containerd-events.ts';
 import { frame } from './frames.ts';
-import { answer, begin, FakeGrpcServer } from './testing.ts';
+import { answer, begin, FakeGrpcServer, refuse } from './testing.ts';
 import type { RuntimeEvent } from './types.ts';
 
 /** containerd.services.events.v1.Envelope around a message whose first two fields are texts. */
@@ -167,6 +167,45 @@ test('CRI’s own events are preferred', async () => {
   const following = cri.events(handler);
   assert.deepEqual(new Set(await until(2)), new Set(['resumed', 'stopped c3']));
   following.stop();
+  cri.close();
+});
+
+test('a stream of which it is not known whether it stands is made anew', async () => {
+  using server = new FakeGrpcServer();
+  await server.listen();
+  let asked = 0;
+  server.handlers.set('/runtime.v1.RuntimeService/Version', (stream) =>
+    asked++ === 0 ? refuse(stream, 4, 'context deadline exceeded') : answer(stream, new Uint8Array(0)),
+  );
+  server.handlers.set('/runtime.v1.RuntimeService/GetContainerEvents', (stream) => begin(stream));
+  const cri = createCriClient({ socketPath: server.socketPath, clock: systemClock, log: silentLogger });
+  const { handler, until } = recorder();
+  const following = cri.events(handler);
+  assert.deepEqual(await until(1), ['resumed']);
+  following.stop();
+  cri.close();
+});
+
+test('a runtime that tells nothing is looked at every second', async () => {
+  using server = new FakeGrpcServer();
+  await server.listen();
+  server.handlers.set('/runtime.v1.RuntimeService/GetContainerEvents', (stream) => {
+    begin(stream);
+    stream.end();
+  });
+  server.handlers.set('/runtime.v1.RuntimeService/Version', () => {});
+  const clock = new ManualClock();
+  const cri = createCriClient({ socketPath: server.socketPath, clock, log: silentLogger });
+  const { handler, until, seen } = recorder();
+  const following = cri.events(handler);
+  await until(1);
+  clock.advance(999);
+  assert.equal(seen.length, 1);
+  clock.advance(1);
+  assert.equal(seen.length, 2);
+  following.stop();
+  clock.advance(10_000);
+  assert.equal(seen.length, 2);
   cri.close();
 });
 

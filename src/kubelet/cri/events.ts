@@ -14,13 +14,15 @@ export interface EventsOptions {
 
 const firstBackOffMs = 20;
 const maxBackOffMs = 250;
+/** As the kubelet looks at runtimes that tell nothing. */
+const pollMs = 1_000;
 const markerTimeoutMs = 10_000;
 const statusTimeoutMs = 5_000;
 const settleWaitsMs = [0, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024];
 
 /**
  * Follows the runtime's events until stopped: CRI's own GetContainerEvents where the runtime has it, else containerd's
- * event service. `resumed` is called whenever a stream stands, the first time too.
+ * event service. `resumed` is called whenever a stream stands, the first time too; where there is none, every second.
  */
 export function followEvents(options: EventsOptions): { stop(): void } {
   const follower = new Follower(options);
@@ -30,12 +32,12 @@ export function followEvents(options: EventsOptions): { stop(): void } {
 
 class Follower {
   readonly #options: EventsOptions;
-  #source: 'cri' | 'containerd' = 'cri';
+  #source: 'cri' | 'containerd' | 'none' = 'cri';
   #stream: ServerStream | undefined;
   #timer: Timer | undefined;
   #backOffMs = 0;
   #attempt = 0;
-  #hasMarker = false;
+  #isStanding = false;
   #isStopped = false;
 
   constructor(options: EventsOptions) {
@@ -52,8 +54,10 @@ class Follower {
   connect(): void {
     if (this.#isStopped) return;
     this.#attempt++;
+    this.#isStanding = false;
     if (this.#source === 'cri') this.#connectCri();
-    else this.#connectContainerd();
+    else if (this.#source === 'containerd') this.#connectContainerd();
+    else this.#poll();
   }
 
   #connectCri(): void {
@@ -69,7 +73,9 @@ class Follower {
           if (type) handler.event({ type, id: containerId });
         },
         ended: (error) => {
-          if (error?.code !== grpcCode.unimplemented) return this.#lost(error);
+          // CRI-O ends it in order where its pod events are switched off.
+          const isNone = !this.#isStanding && (!error || error.code === grpcCode.unimplemented);
+          if (!isNone) return this.#lost(error);
           this.#source = 'containerd';
           this.connect();
         },
@@ -79,7 +85,11 @@ class Follower {
     const version = encodeMessage('VersionRequest', {});
     this.#call('Version', version).then(
       () => attempt === this.#attempt && this.#stands(),
-      () => {},
+      (error) => {
+        if (attempt !== this.#attempt) return;
+        this.#stream?.cancel();
+        this.#lost(error as CriError);
+      },
     );
   }
 
@@ -92,14 +102,14 @@ class Follower {
         if (!event) return;
         if (event.type === 'stopped') void this.#tellWhenStopped(event);
         else if (event.type !== 'marker') handler.event(event);
-        else if (event.id === id && !this.#hasMarker) {
-          this.#hasMarker = true;
-          this.#stands();
-        }
+        else if (event.id === id && !this.#isStanding) this.#stands();
       },
-      ended: (error) => this.#lost(error),
+      ended: (error) => {
+        if (error?.code !== grpcCode.unimplemented) return this.#lost(error);
+        this.#source = 'none';
+        this.connect();
+      },
     });
-    this.#hasMarker = false;
     void this.#publishMarker(id, this.#attempt);
   }
 
@@ -107,7 +117,7 @@ class Follower {
   async #publishMarker(id: string, attempt: number): Promise<void> {
     const { channel, clock, log } = this.#options;
     const options = { timeoutMs: markerTimeoutMs, metadata: { 'containerd-namespace': 'k8s.io' } };
-    for (let waitMs = 10; attempt === this.#attempt && !this.#hasMarker; waitMs = Math.min(waitMs * 2, 5_000)) {
+    for (let waitMs = 10; attempt === this.#attempt && !this.#isStanding; waitMs = Math.min(waitMs * 2, 5_000)) {
       try {
         await channel.unary(containerdPaths.publish, publishRequest(id), options);
       } catch (error) {
@@ -117,11 +127,17 @@ class Follower {
     }
   }
 
+  #poll(): void {
+    this.#stands();
+    this.#timer = this.#options.clock.after(pollMs, () => this.connect());
+  }
+
   /** An event is told when CRI's status says it too, so that whoever looks then does not see it still running. */
   async #tellWhenStopped(event: RuntimeEvent): Promise<void> {
     const { clock, handler } = this.#options;
     for (const waitMs of settleWaitsMs) {
       if (waitMs > 0) await clock.sleep(waitMs);
+      if (this.#isStopped) return;
       if (await this.#hasStopped(event.id)) break;
     }
     if (!this.#isStopped) handler.event(event);
@@ -150,6 +166,7 @@ class Follower {
 
   #stands(): void {
     if (this.#isStopped) return;
+    this.#isStanding = true;
     this.#backOffMs = 0;
     this.#options.handler.resumed();
   }

@@ -25,7 +25,7 @@ export interface CriClient {
     request: Init<CriCalls[Method]['request']>,
     options?: CallOptions,
   ): Promise<CriCalls[Method]['response']>;
-  /** What containers do, as it happens. After `lost` the stream reconnects by itself and calls `resumed`: relist then. */
+  /** What containers do, as it happens. A stream that was lost is made anew and calls `resumed`: relist then. */
   events(handler: RuntimeEventHandler): { stop(): void };
   close(): void;
 }
