@@ -5,13 +5,14 @@ export function inTurn(client: Client, limit: number): Client {
   const waiting: (() => void)[] = [];
   let running = 0;
   const turn = async <T>(write: () => Promise<T>): Promise<T> => {
-    if (running >= limit) await new Promise<void>((resolve) => waiting.push(resolve));
-    running++;
+    if (running < limit) running++;
+    else await new Promise<void>((resolve) => waiting.push(resolve));
     try {
       return await write();
     } finally {
-      running--;
-      waiting.shift()?.();
+      const next = waiting.shift();
+      if (next) next();
+      else running--;
     }
   };
   return {

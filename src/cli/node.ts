@@ -58,6 +58,7 @@ export async function startNodeParts(options: NodeOptions): Promise<void> {
   const { lifecycle, runtime, log } = options;
   const paths = dataPaths(options.settings.dataDir);
   const images = importImages(runtime, paths, log.child('images'));
+  images.catch(() => {}); // The network may fail before anyone waits for them.
   await lifecycle.start(
     'network',
     () => openNetwork(options, paths),

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
   type Config,
@@ -16,6 +17,7 @@ import {
 export interface Settings {
   config: Config;
   profile: Profile;
+  /** Absolute, without a slash at the end: other paths follow from its text. */
   dataDir: string;
   warnings: string[];
   mode: string;
@@ -40,7 +42,8 @@ export function readSettings(argv: readonly string[]): Settings {
     : defaultSources;
   const config = loadConfig(sources, (line) => warnings.push(line));
   const profile = findProfile(values.profile ?? config.hardwareProfile);
-  return { config, profile, dataDir: values['data-dir'], warnings, mode: values.mode, welcome: values.welcome };
+  const { mode, welcome } = values;
+  return { config, profile, dataDir: resolve(values['data-dir']), warnings, mode, welcome };
 }
 
 /** A name with a slash is the file of a board of the user's own. */

@@ -14,8 +14,16 @@ export interface PreloadOptions {
   log: Logger;
 }
 
-/** Imports what is new or has changed. A bad archive is told of and stands in nobody's way. */
-export async function preloadImages({ folders, record, socketPath, log }: PreloadOptions): Promise<void> {
+/** Imports what is new or has changed. A bad archive is told of and stands in nobody's way. Never rejects. */
+export async function preloadImages(options: PreloadOptions): Promise<void> {
+  try {
+    await importFresh(options);
+  } catch (error) {
+    options.log.warn('not all image archives could be looked at or remembered', { error: String(error) });
+  }
+}
+
+async function importFresh({ folders, record, socketPath, log }: PreloadOptions): Promise<void> {
   const known = await readRecord(record);
   const found = (await Promise.all(folders.map(archivesIn))).flat();
   const fresh = found.filter(({ file, version }) => known[file] !== version);

@@ -3,7 +3,7 @@ import { constants, setPriority } from 'node:os';
 import { createLogger, type LogLevel, systemClock } from '../kernel/index.ts';
 import { ownUsage, shrinkWhenIdle } from './idle-memory.ts';
 import { relaunch } from './launch.ts';
-import { readSettings } from './options.ts';
+import { readSettings, type Settings } from './options.ts';
 
 const levelOf: Readonly<Record<string, LogLevel>> = {
   Normal: 'info',
@@ -28,10 +28,10 @@ export async function run(argv: readonly string[]): Promise<number> {
     log.error('cannot go on', { error: String(error) });
     stopped.resolve(1);
   });
-  log.info('nanoshift ready', { url, sinceStartMs: Math.round(performance.now()) });
+  log.info('nanoshift ready', { url, sinceStartMs: Math.round(process.uptime() * 1000) });
   const usage = ownUsage();
   const shrinking = usage && shrinkWhenIdle(systemClock, usage);
-  if (settings.welcome) console.log(welcome(url, kubeconfig, settings.config.runtime.mode !== 'none'));
+  if (settings.welcome) console.log(welcome(url, kubeconfig, settings));
 
   const code = await stopped.promise;
   shrinking?.stop();
@@ -58,8 +58,8 @@ function goFirst(): void {
   }
 }
 
-function welcome(url: string, kubeconfig: string, runsPods: boolean): string {
-  const dataDir = kubeconfig.replace(/\/resources\/.*/, '');
+function welcome(url: string, kubeconfig: string, { config, dataDir }: Settings): string {
+  const runsPods = config.runtime.mode !== 'none';
   const steps = runsPods
     ? [
         'kubectl get nodes',

@@ -22,6 +22,12 @@ const refuse = (line: string): never => assert.fail(line);
 
 test('an empty document gives the defaults', () => assert.deepEqual(readConfig({}, refuse), defaultConfig()));
 
+test('the defaults as show-config prints them are a configuration, and so is the file that the package installs', () => {
+  assert.deepEqual(readConfig(defaultConfig(), refuse), defaultConfig());
+  const installed = { file: join(import.meta.dirname, '../../rpm/config.yaml.default'), dropInFolder: '/nowhere' };
+  assert.deepEqual(loadConfig(installed, refuse), defaultConfig());
+});
+
 test('drop-ins merge over the file: maps merge, lists are replaced, null deletes', () => {
   const folder = mkdtempSync(join(tmpdir(), 'config-'));
   mkdirSync(join(folder, 'config.d/deep'), { recursive: true });
@@ -73,6 +79,7 @@ for (const [name, document, path] of [
   ['a bad address', { node: { nodeIP: '300.1.1.1' } }, 'node.nodeIP'],
   ['a section that is a list', { dns: [] }, 'dns'],
   ['a bad network', { network: { serviceNetwork: ['10.43.0.1/16'] } }, 'network.serviceNetwork[0]'],
+  ['more pods than can be', { kubelet: { maxPods: 501 } }, 'kubelet.maxPods'],
   ['a reversed port range', { network: { serviceNodePortRange: '9-8' } }, 'network.serviceNodePortRange'],
   ['localhost as alternative name', { apiServer: { subjectAltNames: ['localhost'] } }, 'apiServer.subjectAltNames[0]'],
   ['an unknown audit profile', { apiServer: { auditLog: { profile: 'default' } } }, 'apiServer.auditLog.profile'],

@@ -232,8 +232,8 @@ const wholeNumber: Reader<number> = (value, path) => {
 
 const podCount: Reader<number> = (value, path) => {
   const count = wholeNumber(value, path);
-  if (count >= 1 && count <= 500) return count;
-  throw new ConfigError(path, 'must be from 1 to 500');
+  if (count <= 500) return count;
+  throw new ConfigError(path, 'must be at most 500');
 };
 
 const absolutePath: Reader<string> = (value, path) => {
