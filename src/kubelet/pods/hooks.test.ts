@@ -59,6 +59,23 @@ test('a request goes to the pod with its headers; any answer will do', async () 
   assert.equal(requests[0]?.headers['x-who'], 'me');
 });
 
+test('an answer without end is not listened to', async (t) => {
+  const closed = Promise.withResolvers<void>();
+  const server = createServer((_request, response) => {
+    response.on('close', closed.resolve);
+    const write = (): void => {
+      while (!response.destroyed && response.write('x'.repeat(8192))) {}
+    };
+    response.on('drain', write);
+    write();
+  }).listen(0, '127.0.0.1');
+  t.after(() => server.close());
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await run(answering(0), { httpGet: { path: '/', port } });
+  await closed.promise;
+});
+
 test('an HTTPS hook that is answered in HTTP is repeated in HTTP', async () => {
   using served = await serving();
   const { port, requests } = served;

@@ -85,6 +85,8 @@ function portOf(port: HTTPGetAction['port'], container: Container): number {
   return number;
 }
 
+const answerLimitBytes = 10 << 10;
+
 /** Any answer will do. */
 function get(isSecure: boolean, url: string, action: HTTPGetAction, { limitMs, signal }: HookTarget): Promise<void> {
   const headers: Record<string, string> = { 'user-agent': 'kube-lifecycle/1.36', accept: '*/*' };
@@ -96,7 +98,12 @@ function get(isSecure: boolean, url: string, action: HTTPGetAction, { limitMs, s
       ? httpsRequest(`https://${url}${path}`, { ...options, rejectUnauthorized: false })
       : httpRequest(`http://${url}${path}`, options);
     sent.on('response', (response) => {
-      response.resume();
+      // A short answer is taken whole, so that the server sees it received; one without end is not.
+      let leftBytes = answerLimitBytes;
+      response.on('data', ({ length }: Buffer) => {
+        leftBytes -= length;
+        if (leftBytes < 0) response.destroy();
+      });
       resolve();
     });
     sent.on('timeout', () => sent.destroy(new Error('request timed out')));

@@ -122,7 +122,7 @@ function varint(value: number): Buffer {
 
 function judge(headers: IncomingHttpHeaders, body: Buffer): Outcome {
   const code = Number(headers['grpc-status']);
-  const message = decodeURIComponent(String(headers['grpc-message'] ?? ''));
+  const message = decoded(String(headers['grpc-message'] ?? ''));
   if (code === 0) return judgeStatus(body);
   if (code === unimplemented) {
     const output = `error: this server does not implement the grpc health protocol (grpc.health.v1.Health): ${message}`;
@@ -131,6 +131,15 @@ function judge(headers: IncomingHttpHeaders, body: Buffer): Outcome {
   if (code === deadlineExceeded) return { result: 'failure', output: 'timeout: health rpc did not complete in time' };
   const name = codeNames[code] ?? `Code(${code})`;
   return { result: 'failure', output: `error: health rpc probe failed: rpc error: code = ${name} desc = ${message}` };
+}
+
+/** As gRPC's own clients: what is not properly escaped is shown as it came. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** Field 1 is the status; an empty message says UNKNOWN. */

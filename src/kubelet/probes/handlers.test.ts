@@ -63,9 +63,9 @@ test('the request is what upstream sends; the probe may change it', async (t) =>
     seen.push({ url, headers });
     response.end();
   });
-  await get(port, { path: '/a b?c=%20d' });
+  await get(port, { path: '/a b%2Fe?c=%20d%26&f=100%' });
   assert.deepEqual(seen[0], {
-    url: '/a%20b?c=%20d',
+    url: '/a%20b%2Fe?c=%20d%26&f=100%25',
     headers: { host: `${host}:${port}`, 'user-agent': 'kube-probe/1.36', accept: '*/*', connection: 'close' },
   });
   const httpHeaders = [
@@ -110,6 +110,17 @@ test('an answer that does not come in time, and a connection that is refused, ar
     result: 'failure',
     output: `Get "http://${host}:${closed}/": dial tcp ${host}:${closed}: connect: connection refused`,
   });
+});
+
+test('a body that breaks off, or does not come in time, says nothing', async (t) => {
+  const port = await httpPort(t, ({ url }, response) => {
+    response.writeHead(200, { 'content-length': 10 }).write('x');
+    if (url === '/torn') setImmediate(() => response.destroy());
+  });
+  assert.deepEqual(await get(port, { path: '/torn' }), { result: 'error', output: 'unexpected EOF' });
+  const { result, output } = await get(port, { path: '/slow' }, 100);
+  assert.equal(result, 'error');
+  assert.match(output, /while reading body/);
 });
 
 test('a body without end is read no further than 10 KiB', async (t) => {
@@ -192,6 +203,16 @@ test('a gRPC server without the health protocol is told', async (t) => {
   assert.equal(
     (await probeGrpc(host, port, '', 2_000, systemClock)).output,
     'error: this server does not implement the grpc health protocol (grpc.health.v1.Health): unknown service',
+  );
+});
+
+test('a gRPC message that is not properly escaped is told as it is', async (t) => {
+  const port = await grpcPort(t, (stream) =>
+    stream.respond({ ':status': 200, 'grpc-status': '13', 'grpc-message': '100% broken' }, { endStream: true }),
+  );
+  assert.equal(
+    (await probeGrpc(host, port, '', 2_000, systemClock)).output,
+    'error: health rpc probe failed: rpc error: code = Internal desc = 100% broken',
   );
 });
 

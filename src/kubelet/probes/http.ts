@@ -68,6 +68,7 @@ async function follow(first: HttpTarget, signal: AbortSignal): Promise<Outcome> 
       continue;
     }
     const body = await readBody(answer);
+    if (body === undefined) return { result: 'error', output: signal.aborted ? lateBody : 'unexpected EOF' };
     return judge(answer.statusCode ?? 0, body);
   }
 }
@@ -111,7 +112,7 @@ async function send({ scheme, host, port, path, headers }: HttpTarget, signal: A
   const options: RequestOptions = {
     host,
     port,
-    path: encodeURI(decodable(path)),
+    path: escaped(path),
     method: 'GET',
     agent: false,
     signal,
@@ -128,14 +129,8 @@ async function send({ scheme, host, port, path, headers }: HttpTarget, signal: A
   return request({ ...options, rejectUnauthorized: false });
 }
 
-/** Without the escapes that are there already, so that encoding does not escape them again. */
-function decodable(path: string): string {
-  try {
-    return decodeURI(path);
-  } catch {
-    return path;
-  }
-}
+/** Escapes that are there already stay as they are. */
+const escaped = (path: string): string => encodeURI(path).replace(/%25([0-9a-f]{2})/gi, '%$1');
 
 function describe(error: unknown, { host, port }: HttpTarget): string {
   const { code = '', message = '' } = error as NodeJS.ErrnoException;
@@ -162,9 +157,11 @@ function redirection(answer: IncomingMessage, from: HttpTarget): HttpTarget | un
   };
 }
 
-/** The beginning of the body; the rest is not read. */
-function readBody(answer: IncomingMessage): Promise<string> {
-  const { promise, resolve } = Promise.withResolvers<string>();
+const lateBody = 'context deadline exceeded (Client.Timeout or context cancellation while reading body)';
+
+/** The beginning of the body; the rest is not read. Undefined when it breaks off before. */
+function readBody(answer: IncomingMessage): Promise<string | undefined> {
+  const { promise, resolve } = Promise.withResolvers<string | undefined>();
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   const finish = (): void => resolve(Buffer.concat(chunks).subarray(0, outputLimitBytes).toString('utf8'));
@@ -175,7 +172,8 @@ function readBody(answer: IncomingMessage): Promise<string> {
     answer.destroy();
     finish();
   });
-  answer.on('close', finish);
-  answer.on('error', finish);
+  answer.on('end', finish);
+  answer.on('error', () => resolve(undefined));
+  answer.on('close', () => resolve(undefined));
   return promise;
 }
