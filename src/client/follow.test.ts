@@ -120,6 +120,20 @@ test('a follower that fails at an event goes on being told, and catches up', asy
   assert.deepEqual([...known.keys()].sort(), ['a', 'b']);
 });
 
+test('a quiet watch that ends every few minutes is begun anew at once each time', async () => {
+  const source = new Source();
+  const { clock, known } = start(source, () => false);
+  await settle();
+  for (let end = 0; end < 20; end++) {
+    clock.advance(300_000);
+    source.lose();
+    source.objects.set(`unseen-${end}`, { metadata: { name: `unseen-${end}`, uid: `unseen-${end}` } });
+    clock.advance(50);
+    await settle();
+    assert.ok(known.has(`unseen-${end}`), `after end ${end}`);
+  }
+});
+
 test('a follower that fails for good is told ever more rarely', async () => {
   const source = new Source();
   source.put('a');

@@ -59,6 +59,8 @@ class Reflector<T extends KubeObject> implements Following {
   #listedOnce = false;
   #stopWatch: (() => void) | undefined;
   #timer: Timer | undefined;
+  /** Since when the present watch runs. */
+  #watchingSinceMs: number | undefined;
   #failures = 0;
   /** The follower threw in this round: it has missed something. */
   #fault: unknown;
@@ -73,6 +75,7 @@ class Reflector<T extends KubeObject> implements Following {
     this.#round++;
     this.#stopWatch?.();
     this.#stopWatch = undefined;
+    this.#watchingSinceMs = undefined;
     this.#timer?.cancel();
   }
 
@@ -119,7 +122,8 @@ class Reflector<T extends KubeObject> implements Following {
   }
 
   #observe(round: number, resourceVersion: string): void {
-    const { client, selection = {} } = this.#options;
+    const { client, clock, selection = {} } = this.#options;
+    this.#watchingSinceMs = clock.monotonicMs();
     const watch = client.watch<T>(
       this.#ref,
       { ...selection, resourceVersion },
@@ -158,6 +162,8 @@ class Reflector<T extends KubeObject> implements Following {
   #retry(round: number, error: unknown): void {
     if (round !== this.#round) return;
     const { clock, log } = this.#options;
+    // A watch that has run for long was a good one, however quiet: its end is no failure in a row.
+    if (clock.monotonicMs() - (this.#watchingSinceMs ?? Number.POSITIVE_INFINITY) >= maxRetryMs) this.#failures = 0;
     const delayMs = Math.min(firstRetryMs * 2 ** Math.min(this.#failures++, 20), maxRetryMs);
     const level = this.#failures > patience ? 'warn' : 'debug';
     log[level]('listing again', { resource: this.#ref.resource, delayMs, error: String(error) });
