@@ -73,3 +73,13 @@ test('in bounded memory, what was used last stays', () => {
   assert.ok(cache.find(named(99), 512));
   assert.equal(cache.find(named(1), 512), undefined);
 });
+
+test('a label with a dot in it is not two labels', () => {
+  const { cache } = fixture();
+  const odd = queryOf('one_example');
+  odd.question[4] = '.'.charCodeAt(0);
+  const dotted = { ...odd, labels: ['one.example'] };
+  cache.store(dotted, answerBytes(dotted, [addressRecord('other', 20)]));
+  assert.ok(cache.find(dotted, 512));
+  assert.equal(cache.find(query, 512), undefined);
+});

@@ -75,8 +75,9 @@ export class AnswerCache {
   }
 }
 
-const keyOf = ({ labels, type, class: kind, edns, flags: bits }: Query): string =>
-  `${labels.join('.')} ${type} ${kind} ${edns ? (edns.dnssecOk ? 2 : 1) : 0} ${bits & 0x10}`;
+/** By the name as it is on the wire: a label may have a dot in it, and is not two labels. */
+const keyOf = ({ question, type, class: kind, edns, flags: bits }: Query): string =>
+  `${question.toString('latin1', 0, question.length - 4).toLowerCase()} ${type} ${kind} ${edns ? (edns.dnssecOk ? 2 : 1) : 0} ${bits & 0x10}`;
 
 function isCacheable(message: Buffer): boolean {
   const bits = message.readUInt16BE(2);

@@ -32,7 +32,7 @@ export async function startDns(options: DnsOptions): Promise<DnsServer> {
   const forwarder = new Forwarder(clock, new ResolvConf(resolvConf, clock, [config.dnsIP]), limit);
   const responder = new Responder({ ...config, services, nowMs: () => clock.nowMs() }, forwarder);
   const datagrams = serveDatagrams(responder, options.log);
-  const streams = serveStreams(responder, limit);
+  const streams = serveStreams(responder, limit, options.log);
   try {
     await bound(datagrams.socket, () => datagrams.socket.bind({ address: config.dnsIP, port, exclusive: true }));
     await bound(streams.server, () => streams.server.listen({ host: config.dnsIP, port, exclusive: true }));
@@ -77,7 +77,7 @@ function serveDatagrams(responder: Responder, log: Logger): { socket: Datagrams;
   };
 }
 
-function serveStreams(responder: Responder, limit: number): { server: Server; close(): void } {
+function serveStreams(responder: Responder, limit: number, log: Logger): { server: Server; close(): void } {
   const open = new Set<Socket>();
   const server = createServer((socket) => {
     open.add(socket);
@@ -87,6 +87,7 @@ function serveStreams(responder: Responder, limit: number): { server: Server; cl
     serveConnection(socket, responder);
   });
   server.maxConnections = limit;
+  server.on('error', (error) => log.warn('DNS connections', { error: String(error) }));
   return {
     server,
     close() {
@@ -96,8 +97,8 @@ function serveStreams(responder: Responder, limit: number): { server: Server; cl
   };
 }
 
-/** Messages one after the other: the next is read when the one before has been answered. */
-function serveConnection(socket: Socket, responder: Responder): void {
+/** Messages one after the other: the next is read when the client has taken the answer to the one before. */
+export function serveConnection(socket: Socket, responder: Pick<Responder, 'respond'>): void {
   let received = Buffer.alloc(0);
   let busy = false;
   const step = async (): Promise<void> => {
@@ -108,7 +109,7 @@ function serveConnection(socket: Socket, responder: Responder): void {
       const end = 2 + received.readUInt16BE(0);
       const answer = await responder.respond(received.subarray(2, end), 'tcp');
       received = received.subarray(end);
-      if (answer && !socket.destroyed) socket.write(Buffer.concat([lengthOf(answer), answer]));
+      if (answer) await written(socket, Buffer.concat([lengthOf(answer), answer]));
     }
     busy = false;
     socket.resume();
@@ -118,5 +119,8 @@ function serveConnection(socket: Socket, responder: Responder): void {
     step().catch(() => socket.destroy());
   });
 }
+
+const written = (socket: Socket, bytes: Buffer): Promise<void> =>
+  new Promise((resolve, reject) => socket.write(bytes, (error) => (error ? reject(error) : resolve())));
 
 const lengthOf = (message: Buffer): Buffer => Buffer.of(message.length >> 8, message.length & 0xff);

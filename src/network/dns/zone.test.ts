@@ -16,7 +16,7 @@ const endpoint = (address: string, more: Partial<EndpointFacts> = {}): EndpointF
 
 function entryOf(name: string, more: Partial<ServiceFacts>, endpoints: readonly EndpointFacts[] = []): ServiceEntry {
   const service: ServiceFacts = {
-    ...{ namespace: 'shop', name, clusterIP: '', headless: false, externalName: '', proxied: true, ports },
+    ...{ uid: name, namespace: 'shop', name, clusterIP: '', headless: false, externalName: '', proxied: true, ports },
     ...{ affinitySeconds: 0, internalLocal: false, externalLocal: false },
     ...{ externalIPs: [], loadBalancerIPs: [], sourceRanges: [] },
     ...more,

@@ -1,6 +1,7 @@
 /** From API objects to facts. */
 import { isIPv4 } from 'node:net';
 import type { EndpointSlice, Service } from '../../schema/generated/index.ts';
+import type { KubeObject } from '../../schema/object.ts';
 import type { EndpointFacts, ServiceFacts, ServicePortFacts, SliceFacts } from './types.ts';
 
 const proxyNameLabel = 'service.kubernetes.io/service-proxy-name';
@@ -10,6 +11,8 @@ export const serviceNameLabel = 'kubernetes.io/service-name';
 const defaultAffinitySeconds = 10_800;
 const none: readonly never[] = [];
 
+export const keyOf = ({ metadata: { namespace = '', name = '' } }: KubeObject): string => `${namespace}/${name}`;
+
 const isProxied = (labels: Readonly<Record<string, string>> = {}): boolean =>
   !Object.hasOwn(labels, proxyNameLabel) && !Object.hasOwn(labels, headlessLabel);
 
@@ -18,6 +21,7 @@ export function serviceFacts({ metadata, spec, status }: Service): ServiceFacts 
   const clusterIPs = isExternalName ? [] : [...(spec.clusterIPs ?? []), spec.clusterIP ?? ''];
   const isExternal = spec.type === 'NodePort' || spec.type === 'LoadBalancer' || !!spec.externalIPs?.length;
   return {
+    uid: metadata.uid ?? '',
     namespace: metadata.namespace ?? '',
     name: metadata.name ?? '',
     clusterIP: clusterIPs.find(isIPv4) ?? '',

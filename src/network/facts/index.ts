@@ -1,4 +1,4 @@
 /** The one view of Services that the proxy and DNS share. */
-export { keyOf, presentKeys } from './present.ts';
+export { keyOf } from './extract.ts';
 export { ServiceIndex } from './service-index.ts';
 export type * from './types.ts';

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { endpointSlices, namespaces, services } from '../../client/index.ts';
+import type { Client } from '../../client/types.ts';
 import { FakeCluster } from '../../controllers/testing.ts';
 import { apiError, silentLogger } from '../../kernel/index.ts';
 import type { EndpointSlice, Service } from '../../schema/generated/index.ts';
@@ -25,9 +26,9 @@ async function fixture() {
   const admin = cluster.clientFor('admin');
   await admin.create(namespaces, { metadata: { name: 'shop' } });
   const changes: string[] = [];
-  const start = (): ServiceIndex =>
+  const start = (client: Client = cluster.clientFor('proxy')): ServiceIndex =>
     new ServiceIndex({
-      ...{ client: cluster.clientFor('proxy'), clock: cluster.clock, log: silentLogger, nodeName: 'here' },
+      ...{ client, clock: cluster.clock, log: silentLogger, nodeName: 'here' },
       changed: (key) => changes.push(key),
     });
   return { cluster, admin, changes, start };
@@ -83,4 +84,29 @@ test('what was deleted while the watch was lost goes', async () => {
   cluster.clock.advance(60_000);
   await cluster.settle();
   assert.deepEqual([...index.entries.keys()], ['shop/stays']);
+});
+
+test('what is made while everything is listed again stays', async () => {
+  const { cluster, admin, start } = await fixture();
+  const client = cluster.clientFor('proxy');
+  const made: Service[] = [];
+  const list: Client['list'] = async (ref, options) => {
+    const result = await client.list(ref, options);
+    if (ref.resource === 'services') made.push(await admin.create(services, service(`made-${made.length}`), scope));
+    return result as never;
+  };
+  const watch: Client['watch'] = (ref, options, handler) => {
+    const watching = client.watch(ref, options, handler);
+    const isMissed = ({ metadata }: Service): boolean =>
+      ref.resource === 'services' && Number(metadata.resourceVersion) > Number(options.resourceVersion);
+    for (const object of made.filter(isMissed)) handler.event({ type: 'ADDED', object: object as never });
+    return watching;
+  };
+  const index = start(Object.assign(Object.create(client), { list, watch }) as Client);
+  await index.whenReady();
+  cluster.closeWatches(apiError.expired('too old'));
+  cluster.clock.advance(60_000);
+  await cluster.settle();
+  assert.equal(made.length, 2);
+  assert.deepEqual([...index.entries.keys()].sort(), made.map(({ metadata }) => `shop/${metadata.name}`).sort());
 });

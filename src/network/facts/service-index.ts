@@ -2,8 +2,7 @@ import { endpointSlices, type Following, follow, services } from '../../client/i
 import type { Client } from '../../client/types.ts';
 import type { Clock, Logger } from '../../kernel/index.ts';
 import type { EndpointSlice, Service } from '../../schema/generated/index.ts';
-import { serviceFacts, serviceNameLabel, sliceFacts } from './extract.ts';
-import { keyOf, presentKeys } from './present.ts';
+import { keyOf, serviceFacts, serviceNameLabel, sliceFacts } from './extract.ts';
 import type { ServiceEntry, ServiceTable } from './types.ts';
 
 export interface ServiceIndexOptions {
@@ -19,8 +18,8 @@ export interface ServiceIndexOptions {
 export class ServiceIndex {
   readonly #options: ServiceIndexOptions;
   readonly #entries = new Map<string, ServiceEntry>();
-  /** Keys of Services by `namespace/name` of a slice: its label may come to name another. */
-  readonly #owners = new Map<string, string>();
+  /** By `namespace/name` of a slice: its UID, and the key of its Service, as its label may come to name another. */
+  readonly #owners = new Map<string, { uid: string; key: string }>();
   readonly #followings: Following[];
   readonly #ready: Promise<void>;
 
@@ -31,12 +30,12 @@ export class ServiceIndex {
     this.#followings = [
       follow<Service>(services, options, {
         changed: (service, deleted) => this.#setService(service, deleted),
-        relisted: () => void this.#dropVanishedServices(),
+        present: (uids) => this.#keepServices(uids),
         listed: listed[0].resolve,
       }),
       follow<EndpointSlice>(endpointSlices, options, {
         changed: (slice, deleted) => this.#setSlice(slice, deleted),
-        relisted: () => void this.#dropVanishedSlices(),
+        present: (uids) => this.#keepSlices(uids),
         listed: listed[1].resolve,
       }),
     ];
@@ -64,20 +63,20 @@ export class ServiceIndex {
 
   #setSlice(slice: EndpointSlice, deleted: boolean): void {
     const sliceKey = keyOf(slice);
-    const { name = '', namespace = '', labels = {} } = slice.metadata;
+    const { uid = '', name = '', namespace = '', labels = {} } = slice.metadata;
     const owner = labels[serviceNameLabel] ?? '';
     const key = `${namespace}/${owner}`;
     const facts = deleted || !owner ? undefined : sliceFacts(slice, this.#options.nodeName);
-    if (!facts || this.#owners.get(sliceKey) !== key) this.#forgetSlice(sliceKey);
+    if (!facts || this.#owners.get(sliceKey)?.key !== key) this.#forgetSlice(sliceKey);
     if (!facts) return;
-    this.#owners.set(sliceKey, key);
+    this.#owners.set(sliceKey, { uid, key });
     const entry = this.#entry(key);
     entry.slices.set(name, facts);
     this.#settle(key, entry);
   }
 
   #forgetSlice(sliceKey: string): void {
-    const key = this.#owners.get(sliceKey);
+    const key = this.#owners.get(sliceKey)?.key;
     const entry = key === undefined ? undefined : this.#entries.get(key);
     this.#owners.delete(sliceKey);
     if (key === undefined || !entry) return;
@@ -98,19 +97,15 @@ export class ServiceIndex {
     this.#options.changed(key);
   }
 
-  async #dropVanishedServices(): Promise<void> {
-    const present = await presentKeys(this.#options, services);
-    for (const [key, entry] of present ? this.#entries : []) {
-      if (!entry.service || present?.has(key)) continue;
+  #keepServices(present: ReadonlySet<string>): void {
+    for (const [key, entry] of this.#entries) {
+      if (!entry.service || present.has(entry.service.uid)) continue;
       entry.service = undefined;
       this.#settle(key, entry);
     }
   }
 
-  async #dropVanishedSlices(): Promise<void> {
-    const present = await presentKeys(this.#options, endpointSlices);
-    for (const sliceKey of present ? this.#owners.keys() : []) {
-      if (!present?.has(sliceKey)) this.#forgetSlice(sliceKey);
-    }
+  #keepSlices(present: ReadonlySet<string>): void {
+    for (const [sliceKey, { uid }] of this.#owners) if (!present.has(uid)) this.#forgetSlice(sliceKey);
   }
 }

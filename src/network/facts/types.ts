@@ -3,6 +3,7 @@
 export type Protocol = 'TCP' | 'UDP' | 'SCTP';
 
 export interface ServiceFacts {
+  readonly uid: string;
   readonly namespace: string;
   readonly name: string;
   /** '' when there is none: headless, ExternalName. */

@@ -4,7 +4,7 @@ import { type Following, follow, pods } from '../../client/index.ts';
 import type { Client } from '../../client/types.ts';
 import type { Clock, Logger } from '../../kernel/index.ts';
 import type { Pod } from '../../schema/generated/index.ts';
-import { keyOf, presentKeys } from '../facts/index.ts';
+import { keyOf } from '../facts/index.ts';
 import type { Fragment, SetElement } from './ruleset.ts';
 
 /** Undefined when the pod has no ports on the node, or no address yet, or runs no more. */
@@ -43,7 +43,8 @@ export interface HostPortOptions {
 /** Follows the node's pods and keeps the rules of those that have ports on the node. */
 export class HostPorts {
   readonly #options: HostPortOptions;
-  readonly #fragments = new Map<string, Fragment>();
+  /** By pod. */
+  readonly #fragments = new Map<string, { uid: string; fragment: Fragment }>();
   readonly #following: Following;
   readonly #ready = Promise.withResolvers<void>();
 
@@ -54,15 +55,18 @@ export class HostPorts {
       pods,
       { ...options, selection },
       {
-        changed: (pod, deleted) => this.#set(keyOf(pod), deleted ? undefined : hostPortRules(pod)),
-        relisted: () => void this.#dropVanished(selection),
+        changed: (pod, deleted) =>
+          this.#set(keyOf(pod), pod.metadata.uid ?? '', deleted ? undefined : hostPortRules(pod)),
+        present: (uids) => {
+          for (const [key, { uid }] of this.#fragments) if (!uids.has(uid)) this.#set(key, uid, undefined);
+        },
         listed: this.#ready.resolve,
       },
     );
   }
 
   get fragments(): Iterable<Fragment> {
-    return this.#fragments.values();
+    return this.#fragments.values().map(({ fragment }) => fragment);
   }
 
   whenReady(): Promise<void> {
@@ -73,15 +77,10 @@ export class HostPorts {
     this.#following.stop();
   }
 
-  #set(key: string, fragment: Fragment | undefined): void {
+  #set(key: string, uid: string, fragment: Fragment | undefined): void {
     if (!fragment && !this.#fragments.has(key)) return;
-    if (fragment) this.#fragments.set(key, fragment);
+    if (fragment) this.#fragments.set(key, { uid, fragment });
     else this.#fragments.delete(key);
     this.#options.changed();
-  }
-
-  async #dropVanished(selection: { fieldSelector: string }): Promise<void> {
-    const present = await presentKeys(this.#options, pods, selection);
-    for (const key of present ? this.#fragments.keys() : []) if (!present?.has(key)) this.#set(key, undefined);
   }
 }

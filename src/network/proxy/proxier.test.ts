@@ -37,7 +37,8 @@ async function fixture() {
 
 const entryOf = (last: number, endpoints: readonly string[]): ServiceEntry => ({
   service: {
-    ...{ namespace: 'shop', name: String(last), clusterIP: `10.43.1.${last}`, headless: false, externalName: '' },
+    ...{ uid: `${last}`, namespace: 'shop', name: `${last}`, clusterIP: `10.43.1.${last}` },
+    ...{ headless: false, externalName: '' },
     ...{ proxied: true, affinitySeconds: 0, internalLocal: false, externalLocal: false },
     ...{ externalIPs: [], loadBalancerIPs: [], sourceRanges: [] },
     ports: [{ name: '', protocol: 'TCP', port: 80, nodePort: 0 }],
