@@ -53,9 +53,11 @@ const closeGraceMs = 5_000;
 /** Starts everything in order; resolves when clients can be served. `onFatal` is called when the store cannot go on. */
 export async function serve(settings: Settings, log: Logger, onFatal: (error: Error) => void): Promise<Serving> {
   const lifecycle = new Lifecycle(clock, log);
+  const failure = new AbortController();
   try {
-    await startAll(settings, lifecycle, log, onFatal);
+    await startAll(settings, lifecycle, log, onFatal, failure.signal);
   } catch (error) {
+    failure.abort();
     await lifecycle.stop(closeGraceMs);
     throw error;
   }
@@ -68,6 +70,7 @@ async function startAll(
   lifecycle: Lifecycle,
   log: Logger,
   onFatal: (error: Error) => void,
+  failed: AbortSignal,
 ): Promise<void> {
   const { config } = settings;
   const { budget } = settings.profile;
@@ -76,7 +79,7 @@ async function startAll(
   await mkdir(dirname(paths.database), { recursive: true, mode: 0o700 });
 
   const kinds = storedKinds(definitions);
-  const runtime = config.runtime.mode === 'none' ? undefined : await openAhead(settings, lifecycle, log);
+  const runtime = config.runtime.mode === 'none' ? undefined : await openAhead(settings, lifecycle, log, failed);
   const backend = await openConfiguredBackend({ config, paths, budget, clock });
   const [pki, opened] = await bothSettled(
     prepareCertificates(config, paths, derived),
@@ -136,16 +139,25 @@ async function startAll(
 }
 
 /**
- * The container runtime takes longest, so it is opened while everything else starts. It is let go of last, and also when
- * the start fails before anyone has waited for it.
+ * The container runtime takes longest, so it is opened while everything else starts. It is let go of last; a start that
+ * fails leaves none behind that it did not find.
  */
-function openAhead(settings: Settings, lifecycle: Lifecycle, log: Logger): Promise<{ opened: Promise<Runtime> }> {
+function openAhead(
+  settings: Settings,
+  lifecycle: Lifecycle,
+  log: Logger,
+  failed: AbortSignal,
+): Promise<{ opened: Promise<Runtime> }> {
   const opened = beginRuntime(settings, clock, log);
   opened.catch(() => {});
   return lifecycle.start(
     'runtime',
     () => ({ opened }),
-    () => opened.then((runtime) => runtime.stop()).catch(() => {}),
+    () =>
+      opened.then(
+        (runtime) => (failed.aborted ? runtime.abandon() : runtime.stop()),
+        () => {},
+      ),
   );
 }
 

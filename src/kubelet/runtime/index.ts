@@ -2,5 +2,3 @@
 export { cleanupRuntime } from './cleanup.ts';
 export { RuntimeError } from './errors.ts';
 export { type OpenRuntimeOptions, openRuntime, type Runtime } from './open.ts';
-export type { RuntimePaths } from './own.ts';
-export type { Health } from './supervisor.ts';

@@ -6,15 +6,17 @@ import {
   boundLog,
   canConnect,
   chooseHandlers,
+  endContainerd,
+  type Ensured,
   ensureContainerd,
   type OwnOptions,
   ownFiles,
   type RuntimePaths,
 } from './own.ts';
 import { isAlive } from './processes.ts';
-import { isPrepared, readRuntimeFacts } from './runtime-facts.ts';
+import { readRuntimeFacts } from './runtime-facts.ts';
 import { ShimSweeper } from './shims.ts';
-import { type Health, Supervisor } from './supervisor.ts';
+import { Supervisor } from './supervisor.ts';
 
 export interface OpenRuntimeOptions {
   /** `auto`: the endpoint, else a runtime that is running, else a containerd of our own. */
@@ -45,10 +47,10 @@ export interface Runtime {
   cniBinDir: string;
   /** Of a containerd of our own. */
   pid(): number | undefined;
-  /** Whether it answers just now. */
-  health(): Health;
   /** Lets go of it. The runtime and its pods go on. */
   stop(): Promise<void>;
+  /** As if it had never been opened: a containerd that was started for it is ended, one that was found goes on. */
+  abandon(): Promise<void>;
 }
 
 /** Sockets of runtimes that may be running, the preferred first. */
@@ -77,15 +79,16 @@ async function openNamed(options: OpenRuntimeOptions): Promise<Runtime> {
 async function openKnown(options: OpenRuntimeOptions): Promise<Runtime | undefined> {
   for (const socketPath of knownSockets) {
     if (!(await canConnect(socketPath))) continue;
-    const { runtime, problem } = await connect(socketPath, knownLimitMs, options);
-    if (runtime && isPrepared(runtime.name, await runtime.cri.call('Status', {}))) return runtime;
+    const { runtime, isPrepared, problem } = await connect(socketPath, knownLimitMs, options);
+    if (isPrepared) return runtime;
     await runtime?.stop();
     options.log.info('container runtime passed over', { socketPath, problem: problem ?? 'it has no network for pods' });
   }
   return undefined;
 }
 
-function socketOf(endpoint: string): string {
+/** Of an endpoint as it is configured. Throws RuntimeError. */
+export function socketOf(endpoint: string): string {
   const path = endpoint.replace(/^unix:(\/\/)?/, '');
   if (path.startsWith('/')) return path;
   throw new RuntimeError(`kubelet.containerRuntimeEndpoint is ${endpoint}: only Unix sockets are supported`);
@@ -96,15 +99,15 @@ async function connect(
   socketPath: string,
   timeoutMs: number,
   { clock, log }: OpenRuntimeOptions,
-): Promise<{ runtime?: Runtime; problem?: string }> {
+): Promise<{ runtime?: Runtime; isPrepared?: boolean; problem?: string }> {
   const cri = createCriClient({ socketPath, clock, log, lost: () => supervisor.lost() });
   const supervisor = new Supervisor({ cri, clock, log });
   try {
     const version = await cri.call('Version', {}, { timeoutMs });
-    const facts = await readRuntimeFacts(cri, version);
+    const { facts, isPrepared } = await readRuntimeFacts(cri, version);
     supervisor.watch();
     log.info('container runtime found', { socketPath, name: facts.name, version: facts.version });
-    return { runtime: { ...shell(socketPath, cri, supervisor), ...facts, isOwn: false } };
+    return { runtime: { ...shell(socketPath, cri, supervisor), ...facts, isOwn: false }, isPrepared };
   } catch (error) {
     supervisor.stop();
     cri.close();
@@ -134,8 +137,14 @@ async function openOwn({ paths, handler, sandboxImage, clock, log }: OpenRuntime
       },
     },
   });
+  let ensured: Ensured | undefined;
+  async function abandon(): Promise<void> {
+    supervisor.stop();
+    cri.close();
+    if (ensured?.how === 'started') await endContainerd(supervisor.process ?? ensured.process, clock);
+  }
   try {
-    const ensured = await ensureContainerd(own);
+    ensured = await ensureContainerd(own);
     const version = await cri.call('Version', {});
     supervisor.watch(ensured);
     log.info('container runtime ready', {
@@ -145,6 +154,7 @@ async function openOwn({ paths, handler, sandboxImage, clock, log }: OpenRuntime
     });
     return {
       ...shell(files.socket, cri, supervisor),
+      abandon,
       name: version.runtimeName,
       version: version.runtimeVersion,
       handlers: chooseHandlers(machine, handler).map(({ name }) => name),
@@ -154,20 +164,22 @@ async function openOwn({ paths, handler, sandboxImage, clock, log }: OpenRuntime
       cniBinDir: machine.cniBinDir ?? '',
     };
   } catch (error) {
-    supervisor.stop();
-    cri.close();
+    await abandon();
     throw error;
   }
 }
 
-const shell = (socketPath: string, cri: CriClient, supervisor: Supervisor) => ({
-  cri,
-  socketPath,
-  endpoint: `unix://${socketPath}`,
-  pid: () => supervisor.pid,
-  health: () => supervisor.health(),
-  async stop() {
+function shell(socketPath: string, cri: CriClient, supervisor: Supervisor) {
+  async function stop(): Promise<void> {
     supervisor.stop();
     cri.close();
-  },
-});
+  }
+  return {
+    cri,
+    socketPath,
+    endpoint: `unix://${socketPath}`,
+    pid: () => supervisor.process?.pid,
+    stop,
+    abandon: stop,
+  };
+}

@@ -39,10 +39,13 @@ export interface OwnOptions {
 
 export interface Ensured {
   process: ProcessRef;
-  how: 'adopted' | 'started';
+  /** `replaced`: one that ran had to make room. */
+  how: 'adopted' | 'replaced' | 'started';
   /** Resolves when it has ended; only of one that this process has started. */
   ended?: Promise<void>;
 }
+
+type Launched = Required<Omit<Ensured, 'how'>>;
 
 const lockLimitMs = 60_000;
 const adoptLimitMs = 30_000;
@@ -60,9 +63,12 @@ export function ensureContainerd(options: OwnOptions, asIs = false): Promise<Ens
     const running = await findOwn(options.paths);
     if (running && (await isAdopted(running, config, options))) return { process: running, how: 'adopted' };
     if (running) await endProcess(running, options.clock, graceMs);
-    return startContainerd(config, options);
+    return { ...(await startContainerd(config, options)), how: running ? 'replaced' : 'started' };
   });
 }
+
+/** Ends it; its pods go on. */
+export const endContainerd = (process: ProcessRef, clock: Clock): Promise<void> => endProcess(process, clock, graceMs);
 
 export const findOwn = async (paths: RuntimePaths): Promise<ProcessRef | undefined> =>
   (await findByArguments(['-c', ownFiles(paths).config]))[0];
@@ -79,7 +85,7 @@ async function isAdopted(running: ProcessRef, config: string, options: OwnOption
   return problem === undefined;
 }
 
-async function startContainerd(config: string, options: OwnOptions): Promise<Ensured> {
+async function startContainerd(config: string, options: OwnOptions): Promise<Launched> {
   const { paths, log, clock } = options;
   const beganMs = clock.monotonicMs();
   const files = ownFiles(paths);
@@ -95,7 +101,7 @@ async function startContainerd(config: string, options: OwnOptions): Promise<Ens
     throw new RuntimeError(`containerd did not start: ${(await lastLine(files.log)) || problem} (log: ${files.log})`);
   }
   log.info('containerd started', { pid: process.pid, tookMs: Math.round(clock.monotonicMs() - beganMs) });
-  return { process, how: 'started', ended };
+  return { process, ended };
 }
 
 /**
@@ -182,7 +188,7 @@ function environment(): Record<string, string> {
 }
 
 /** Starts it in a session of its own, so that it outlives us. */
-async function launch(command: string[], logFile: string): Promise<Required<Omit<Ensured, 'how'>>> {
+async function launch(command: string[], logFile: string): Promise<Launched> {
   const [program = '', ...args] = atNormalPriority(command);
   const output = await open(logFile, 'a', 0o640);
   try {
@@ -233,12 +239,14 @@ async function answers(
       }
     } catch (error) {
       problem = (error as Error).message;
-      // Its CRI part could not be loaded: that does not change by waiting.
-      if (error instanceof CriError && error.code === grpcCode.unimplemented) return problem;
+      if (error instanceof CriError && isFinal.has(error.code)) return problem;
     }
     await clock.sleep(lookAgainMs);
   }
 }
+
+/** Its CRI part could not be loaded, or nobody asks any more: waiting does not change that. */
+const isFinal: ReadonlySet<number> = new Set([grpcCode.unimplemented, grpcCode.cancelled]);
 
 export function canConnect(socketPath: string): Promise<boolean> {
   const { promise, resolve } = Promise.withResolvers<boolean>();

@@ -1,5 +1,6 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import type { Clock } from '../../kernel/index.ts';
+import { RuntimeError } from './errors.ts';
 
 /** A process of this machine; the start time tells it from a later one with the same number. */
 export interface ProcessRef {
@@ -72,24 +73,28 @@ export const isOutdated = async ({ pid }: ProcessRef): Promise<boolean> =>
   (await readlink(`/proc/${pid}/exe`).catch(() => '')).endsWith(' (deleted)');
 
 const lookAgainMs = 10;
+/** What has not ended this long after it was killed waits for a device: it may never end. */
+const killLimitMs = 10_000;
 
-/** Asks it to end, and after `graceMs` makes it. Resolves when it is gone. */
+/** Asks it to end, and after `graceMs` makes it. Resolves when it is gone; throws RuntimeError when it cannot be made to. */
 export async function endProcess(target: ProcessRef, clock: Clock, graceMs: number): Promise<void> {
   const killAtMs = clock.monotonicMs() + graceMs;
-  signal(target, 'SIGTERM');
-  let wasKilled = false;
+  let sent: Signal | undefined;
   while (await isAlive(target)) {
-    if (!wasKilled && clock.monotonicMs() >= killAtMs) {
-      signal(target, 'SIGKILL');
-      wasKilled = true;
-    }
+    const nowMs = clock.monotonicMs();
+    if (nowMs >= killAtMs + killLimitMs) throw new RuntimeError(`process ${target.pid} does not end`);
+    const wanted = nowMs >= killAtMs ? 'SIGKILL' : 'SIGTERM';
+    if (wanted !== sent) send(target, wanted);
+    sent = wanted;
     await clock.sleep(lookAgainMs);
   }
 }
 
-function signal({ pid }: ProcessRef, name: 'SIGTERM' | 'SIGKILL'): void {
+type Signal = 'SIGTERM' | 'SIGKILL';
+
+function send({ pid }: ProcessRef, signal: Signal): void {
   try {
-    process.kill(pid, name);
+    process.kill(pid, signal);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }

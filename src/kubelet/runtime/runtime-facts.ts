@@ -19,9 +19,13 @@ interface ContainerdInfo {
   cni?: { binDir?: string; binDirs?: string[]; confDir?: string };
 }
 
-export async function readRuntimeFacts(cri: CriClient, version: VersionResponse): Promise<RuntimeFacts> {
+export async function readRuntimeFacts(
+  cri: CriClient,
+  version: VersionResponse,
+): Promise<{ facts: RuntimeFacts; isPrepared: boolean }> {
   const status = await cri.call('Status', { verbose: true });
-  return factsOf(version, status, await cgroupDriver(cri));
+  const facts = factsOf(version, status, await cgroupDriver(cri));
+  return { facts, isPrepared: isPrepared(facts.name, status) };
 }
 
 /** From RuntimeConfig; undefined where the runtime does not have that call yet. */

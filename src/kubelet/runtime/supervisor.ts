@@ -2,8 +2,6 @@ import type { Clock, Logger, Timer } from '../../kernel/index.ts';
 import type { CriClient } from '../cri/types.ts';
 import type { ProcessRef } from './processes.ts';
 
-export type Health = { ok: true } | { ok: false; message: string };
-
 export interface SupervisorOptions {
   cri: CriClient;
   clock: Clock;
@@ -29,11 +27,12 @@ const maxBackOffMs = { died: 500, failed: 10_000 };
 const lookAgainMs = 50;
 const settleMs = 5_000;
 
-/** Watches over the runtime: knows whether it answers, and brings a containerd of our own back when it has died. */
+/** Watches over the runtime: brings a containerd of our own back when it has died. */
 export class Supervisor {
   readonly #options: SupervisorOptions;
   #process: ProcessRef | undefined;
-  #health: Health = { ok: true };
+  /** That it does not answer has been logged. */
+  #isSilent = false;
   #startedAtMs = 0;
   #backOffMs = 0;
   #timer: Timer | undefined;
@@ -45,12 +44,9 @@ export class Supervisor {
     this.#options = options;
   }
 
-  get pid(): number | undefined {
-    return this.#process?.pid;
-  }
-
-  health(): Health {
-    return this.#health;
+  /** Of a containerd of our own. */
+  get process(): ProcessRef | undefined {
+    return this.#process;
   }
 
   /** Begins to watch over what runs. */
@@ -62,9 +58,7 @@ export class Supervisor {
 
   /** The connection has ended: told by the client. */
   lost(): void {
-    if (!this.#isWatching) return;
-    this.#health = { ok: false, message: 'the container runtime has closed the connection' };
-    this.#recover();
+    if (this.#isWatching) this.#recover();
   }
 
   stop(): void {
@@ -118,12 +112,13 @@ export class Supervisor {
   async #answers(): Promise<boolean> {
     try {
       await this.#options.cri.call('Status', {}, { timeoutMs: silenceMs });
-      this.#health = { ok: true };
+      this.#isSilent = false;
       return true;
     } catch (error) {
-      const { message } = error as Error;
-      if (this.#health.ok) this.#options.log.warn('the container runtime does not answer', { error: message });
-      this.#health = { ok: false, message: `the container runtime does not answer: ${message}` };
+      if (!this.#isSilent && this.#isWatching) {
+        this.#options.log.warn('the container runtime does not answer', { error: (error as Error).message });
+      }
+      this.#isSilent = true;
       return false;
     }
   }
@@ -133,7 +128,7 @@ export class Supervisor {
     const livedMs = clock.monotonicMs() - this.#startedAtMs;
     const limitMs = this.#process ? maxBackOffMs.died : maxBackOffMs.failed;
     this.#backOffMs = livedMs >= steadyMs ? 0 : Math.min(limitMs, this.#backOffMs * 2 || firstBackOffMs);
-    this.#health = { ok: false, message: 'containerd has ended and is being started again' };
+    this.#isSilent = true;
     log.warn('containerd has ended', {
       pid: this.#process?.pid,
       livedMs: Math.round(livedMs),
@@ -142,8 +137,10 @@ export class Supervisor {
     if (this.#backOffMs > 0) await clock.sleep(this.#backOffMs);
     if (!this.#isWatching) return;
     try {
-      this.#adopt(await own.start());
+      const started = await own.start();
+      if (this.#isWatching) this.#adopt(started);
     } catch (error) {
+      if (!this.#isWatching) return;
       this.#process = undefined;
       this.#startedAtMs = clock.monotonicMs();
       log.error('containerd could not be started', { error: (error as Error).message });
