@@ -44,10 +44,12 @@ export class FakeCluster {
     for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
   }
 
-  /** Ends all watches, as a server does that has forgotten the history. */
-  closeWatches(error?: unknown): void {
-    for (const { handler } of [...this.#watchers].filter((watcher) => this.#watchers.delete(watcher))) {
-      handler.closed(error);
+  /** Ends all watches, or those of one resource, as a server does that has forgotten the history. */
+  closeWatches(error?: unknown, resource?: string): void {
+    for (const watcher of [...this.#watchers]) {
+      if (resource !== undefined && watcher.ref.resource !== resource) continue;
+      this.#watchers.delete(watcher);
+      watcher.handler.closed(error);
     }
   }
 

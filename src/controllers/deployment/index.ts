@@ -6,7 +6,6 @@ import { isReason } from '../../kernel/index.ts';
 import { formatLabelSelector, matchesLabels, requirementsOfSelector } from '../../schema/index.ts';
 import type { Deployment, Pod, ReplicaSet } from '../../schema/generated/index.ts';
 import {
-  adoptersOf,
   type ClaimKind,
   type Controller,
   type ControllerEnv,
@@ -15,16 +14,12 @@ import {
   controllerRefOf,
   done,
   find,
-  follow,
-  keyOf,
-  LastSeen,
+  followOwned,
   lookIn,
   namespaceIsTerminating,
-  ownerKeyOf,
   queueLimit,
   readerName,
   recorderFor,
-  SelectorIndex,
   type SyncResult,
   splitKey,
   takeClaims,
@@ -42,12 +37,8 @@ const claims: ClaimKind = { owner: { ref: deployments, ...deploymentKind }, depe
 
 export function deploymentController(env: ControllerEnv): Controller {
   const { clientFor, clock, log } = env;
-  const reader = clientFor(readerName);
   const recorder = recorderFor(env, name);
   const syncer = new Syncer(clientFor(name), recorder, clock);
-  const selectors = new SelectorIndex();
-  const lastOwners = new LastSeen<string>();
-
   const queue = new WorkQueue({
     name,
     clock,
@@ -57,30 +48,11 @@ export function deploymentController(env: ControllerEnv): Controller {
     sync: (key) => syncer.sync(key),
     overflowed: () => followed.relist(),
   });
-  const options = { client: reader, clock, log };
-  const followed = follow<Deployment>(deployments, options, {
-    changed({ metadata, spec }, deleted) {
-      const key = keyOf(metadata);
-      if (deleted) selectors.delete(key);
-      else selectors.set(key, metadata.namespace ?? '', requirementsOfSelector(spec.selector));
-      queue.add(key);
-    },
-  });
   // Pods are not followed: what a Deployment wants to know of them stands in the status of its ReplicaSets.
-  const followedSets = follow<ReplicaSet>(replicaSets, options, {
-    changed({ metadata }, deleted) {
-      const current = ownerKeyOf(metadata, deploymentKind.kind);
-      const previous = lastOwners.swap(keyOf(metadata), deleted ? undefined : current);
-      if (previous !== undefined) queue.add(previous);
-      if (current !== undefined) queue.add(current);
-      else if (!deleted) queue.addAll(adoptersOf(metadata, selectors));
-    },
-    relisted() {
-      lastOwners.relisted();
-      followed.relist();
-    },
-  });
-  return controllerOf(name, queue, [followed, followedSets], recorder);
+  const selectorOf = ({ spec }: Deployment) => requirementsOfSelector(spec.selector);
+  const options = { client: clientFor(readerName), clock, log };
+  const followed = followOwned(options, claims, selectorOf, (keys) => queue.addAll(keys));
+  return controllerOf(name, queue, [followed], recorder);
 }
 
 class Syncer {
@@ -133,8 +105,9 @@ class Syncer {
   }
 
   async #carryOut(deployment: Deployment, { updates, create, deletions, status }: DeploymentPlan): Promise<void> {
-    for (const { before, after } of updates) await this.#update(deployment, before, after);
+    // First of all the new one: while it cannot be made, none of the old ones goes.
     if (create) await this.#create(deployment, create);
+    for (const { before, after } of updates) await this.#update(deployment, before, after);
     for (const doomed of deletions) await this.#delete(doomed);
     if (status) await this.#writeStatus(status);
   }

@@ -183,6 +183,18 @@ test('whatever is changed in the middle of it, it comes to rest with what was wa
     { numRuns: 300 },
   ));
 
+test('a finished rollout whose pods are away is not looked at by the second', () => {
+  const world = new World({ replicas: 2, maxSurge: 1, maxUnavailable: 1 });
+  settle(world);
+  world.replicaSets = world.replicaSets.map((each) => ({
+    ...each,
+    status: { ...each.status, replicas: 2, availableReplicas: 0 },
+  }));
+  const nowMs = world.nowMs + 3_600_000;
+  const { lookInMs } = planDeployment({ ...world, pods: [], nowMs });
+  assert.equal(lookInMs, undefined);
+});
+
 test('templates are compared without their hash, and named after what is in them', () => {
   const spec = { containers: [{ name: 'web', image: 'web:1' }] };
   const plain = { metadata: { labels: { app: 'web' } }, spec };

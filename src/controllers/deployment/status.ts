@@ -93,8 +93,9 @@ const failureOf = ({ old, current }: Draft) =>
 export function stuckInMs(deployment: Deployment, status: DeploymentStatus, nowMs: number): number | undefined {
   const deadlineMs = progressDeadlineMs(deployment);
   const known = conditionOf(status.conditions ?? [], 'Progressing');
-  if (deadlineMs === undefined || !known || known.reason === 'ProgressDeadlineExceeded') return undefined;
-  if (isComplete(deployment, status)) return undefined;
+  if (deadlineMs === undefined || !known || isComplete(deployment, status)) return undefined;
+  // The one has been stuck, the other cannot be: see `isTimedOut`.
+  if (known.reason === 'ProgressDeadlineExceeded' || known.reason === 'NewReplicaSetAvailable') return undefined;
   // A second more than the deadline: times are whole seconds.
   return Math.max(0, Date.parse(known.lastUpdateTime ?? '') + deadlineMs - nowMs) + 1000;
 }

@@ -62,14 +62,18 @@ function followServices(
   const selectors = new SelectorIndex();
   const seen = new LastSeen<{ labels: Labels; mark: string }>();
   const followed = follow<Service>(services, options, {
+    listing: () => selectors.listing(),
     changed({ metadata, spec }, deleted) {
       const key = keyOf(metadata);
       if (deleted) selectors.delete(key);
       else selectors.set(key, metadata.namespace ?? '', requirementsOfLabels(spec?.selector ?? {}));
       changed([key]);
     },
+    // Of a Service that went unseen the Endpoints are left.
+    relisted: () => changed(selectors.relisted()),
   });
   const followedPods = follow<Pod>(podsRef, options, {
+    listing: () => seen.listing(),
     changed(pod, deleted) {
       const { namespace = '', labels = {} } = pod.metadata;
       const mark = markOf(pod);

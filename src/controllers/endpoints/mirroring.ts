@@ -83,6 +83,8 @@ export function endpointSliceMirroringController(env: ControllerEnv): Controller
     changed(service) {
       if (!hasSelector(service) || mirrored.has(keyOf(service.metadata))) queue.add(keyOf(service.metadata));
     },
+    // Of a Service that went unseen the slices are left.
+    relisted: () => queue.addAll(mirrored),
   });
   const followedEndpoints = follow<Endpoints>(endpointsRef, options, {
     changed(found) {

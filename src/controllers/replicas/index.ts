@@ -18,7 +18,6 @@ import {
 import type { Pod, ReplicaSet, ReplicationController } from '../../schema/generated/index.ts';
 import { isActive, nextAvailableInMs } from '../pod-state.ts';
 import {
-  adoptersOf,
   type ClaimKind,
   type Controller,
   type ControllerEnv,
@@ -28,15 +27,11 @@ import {
   controllerRefTo,
   done,
   find,
-  follow,
-  keyOf,
-  LastSeen,
+  followOwned,
   lookIn,
-  ownerKeyOf,
   queueLimit,
   readerName,
   recorderFor,
-  SelectorIndex,
   type SyncResult,
   splitKey,
   takeClaims,
@@ -78,8 +73,6 @@ function replicaController<T extends Replicated>(env: ControllerEnv, kind: Repli
   const reader = clientFor(readerName);
   const client = clientFor(name);
   const recorder = recorderFor(env, name);
-  const selectors = new SelectorIndex();
-  const lastOwners = new LastSeen<string>();
   const syncer = new Syncer<T>({ kind, reader, client, clock, writer: { client, recorder } });
 
   const queue = new WorkQueue({
@@ -89,31 +82,12 @@ function replicaController<T extends Replicated>(env: ControllerEnv, kind: Repli
     workers,
     limit: queueLimit,
     sync: (key) => syncer.sync(key),
-    overflowed: () => owners.relist(),
+    overflowed: () => followed.relist(),
   });
   const options = { client: reader, clock, log };
-  const owners = follow<T>(owner.ref, options, {
-    changed(object, deleted) {
-      const key = keyOf(object.metadata);
-      if (deleted) selectors.delete(key);
-      else selectors.set(key, object.metadata.namespace ?? '', kind.selectorOf(object));
-      queue.add(key);
-    },
-  });
-  const pods = follow<Pod>(podsRef, options, {
-    changed({ metadata }, deleted) {
-      const current = ownerKeyOf(metadata, owner.kind);
-      const previous = lastOwners.swap(keyOf(metadata), deleted ? undefined : current);
-      if (previous !== undefined) queue.add(previous);
-      if (current !== undefined) queue.add(current);
-      else if (!deleted) queue.addAll(adoptersOf(metadata, selectors));
-    },
-    relisted() {
-      lastOwners.relisted();
-      owners.relist();
-    },
-  });
-  return controllerOf(name, queue, [owners, pods], recorder);
+  const claims = { owner, dependents: podsRef };
+  const followed = followOwned<T>(options, claims, kind.selectorOf, (keys) => queue.addAll(keys));
+  return controllerOf(name, queue, [followed], recorder);
 }
 
 interface SyncerParts<T extends Replicated> {

@@ -45,13 +45,26 @@ test('a selector that is set again is found by its new form only', () => {
 
 test('what was not told of when all was told of again is forgotten', () => {
   const seen = new LastSeen<string>();
+  seen.listing();
   seen.swap('gone', 'x');
   seen.swap('stays', 'y');
-  seen.relisted();
+  seen.listing();
   assert.equal(seen.swap('stays', 'y'), 'y');
-  seen.relisted();
+  assert.deepEqual(seen.relisted(), ['gone']);
   assert.equal(seen.swap('gone', 'x'), undefined);
   assert.equal(seen.swap('stays', undefined), 'y');
+});
+
+test('selectors that are not set when all are set again are deleted', () => {
+  const index = new SelectorIndex();
+  const web = requirementsOfSelector({ matchLabels: { app: 'web' } });
+  index.listing();
+  for (const each of ['gone', 'stays']) index.set(each, 'shop', web);
+  index.set('selects nothing', 'shop', undefined);
+  index.listing();
+  index.set('stays', 'shop', web);
+  assert.deepEqual(index.relisted(), ['gone', 'selects nothing']);
+  assert.deepEqual(index.selecting('shop', { app: 'web' }), ['stays']);
 });
 
 const owner = { name: 'web', namespace: 'shop', uid: 'me' };

@@ -14,9 +14,15 @@ export class LastSeen<T> {
     return before;
   }
 
-  /** Everything that is there has been told of once more: forgets what was not. */
-  relisted(): void {
-    for (const [key, { round }] of this.#entries) if (round < this.#round) this.#entries.delete(key);
+  /** Everything that is there is about to be told of. */
+  listing(): void {
     this.#round++;
+  }
+
+  /** It has been: forgets what was not told of, and returns the keys of that. */
+  relisted(): string[] {
+    const gone = [...this.#entries].filter(([, { round }]) => round < this.#round).map(([key]) => key);
+    for (const key of gone) this.#entries.delete(key);
+    return gone;
   }
 }

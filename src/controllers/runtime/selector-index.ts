@@ -1,4 +1,5 @@
 import { type LabelRequirements, matchesLabels } from '../../schema/index.ts';
+import { LastSeen } from './last-seen.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -17,10 +18,13 @@ const noPair = '';
 export class SelectorIndex {
   readonly #entries = new Map<string, Entry>();
   readonly #buckets = new Map<string, Set<string>>();
+  /** Those that select nothing, too. */
+  readonly #seen = new LastSeen<true>();
 
   /** `key` is of the selecting object. Undefined requirements, and none at all, select nothing. */
   set(key: string, namespace: string, requirements: LabelRequirements): void {
     this.delete(key);
+    this.#seen.swap(key, true);
     if (!requirements?.length) return;
     const bucket = `${namespace}\n${pairOf(requirements)}`;
     this.#entries.set(key, { requirements, bucket });
@@ -29,12 +33,25 @@ export class SelectorIndex {
   }
 
   delete(key: string): void {
+    this.#seen.swap(key, undefined);
     const entry = this.#entries.get(key);
     if (!entry) return;
     this.#entries.delete(key);
     const keys = this.#buckets.get(entry.bucket);
     keys?.delete(key);
     if (keys?.size === 0) this.#buckets.delete(entry.bucket);
+  }
+
+  /** Everything that is there is about to be set. */
+  listing(): void {
+    this.#seen.listing();
+  }
+
+  /** It has been: deletes what was not set, and returns the keys of that. */
+  relisted(): string[] {
+    const gone = this.#seen.relisted();
+    for (const key of gone) this.delete(key);
+    return gone;
   }
 
   /** Keys of all that select anything. */
