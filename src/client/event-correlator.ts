@@ -1,5 +1,4 @@
 /** What becomes of an event in the light of those before it: client-go's EventCorrelator with its default figures. */
-import { formatTime } from '../kernel/index.ts';
 import type { Event } from '../schema/generated/index.ts';
 
 /** An event to be written. */
@@ -37,10 +36,10 @@ export class EventCorrelator {
   }
 
   /** Returns what is to be written; undefined when there was too much about this object. */
-  observe(event: Event, nowMs: number): Occurrence | undefined {
-    const combined = this.#combine(event, nowMs);
+  observe(event: Event, monotonicMs: number): Occurrence | undefined {
+    const combined = this.#combine(event, monotonicMs);
     const counted = this.#count(combined.key, combined.event);
-    return this.#isSpam(event, nowMs) ? undefined : counted;
+    return this.#isSpam(event, monotonicMs) ? undefined : counted;
   }
 
   #combine(event: Event, nowMs: number): { key: string; event: Event } {
@@ -55,9 +54,7 @@ export class EventCorrelator {
       record.messages.delete(oldest);
       break;
     }
-    const time = formatTime(nowMs);
-    const message = `(combined from similar events): ${event.message}`;
-    return { key, event: { ...event, message, firstTimestamp: time, lastTimestamp: time } };
+    return { key, event: { ...event, message: `(combined from similar events): ${event.message}` } };
   }
 
   #count(key: string, event: Event): Occurrence {

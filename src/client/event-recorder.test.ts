@@ -147,6 +147,16 @@ test('one object gets 25 events at once, then one in five minutes', async () => 
   assert.equal(calls.length, 27);
 });
 
+test('a clock that is set back silences nobody', async () => {
+  const { recorder, calls, clock, settle } = fixture();
+  recorder.event(pod('web'), 'Normal', 'Before', 'm');
+  const wallMs = clock.nowMs.bind(clock);
+  clock.nowMs = () => wallMs() - 86_400_000;
+  recorder.event(pod('web'), 'Normal', 'After', 'm');
+  await settle();
+  assert.equal(calls.length, 2);
+});
+
 test('beyond the limit the oldest that wait are dropped', async () => {
   const { recorder, calls, gate, settle } = fixture(3);
   const { promise, resolve } = Promise.withResolvers<void>();

@@ -48,7 +48,7 @@ class QueueingRecorder implements EventRecorder {
   event(subject: EventSubject, type: 'Normal' | 'Warning', reason: string, message: string): void {
     if (this.#stopped) return;
     const { clock, limit } = this.#options;
-    const occurrence = this.#correlator.observe(this.#make(subject, type, reason, message), clock.nowMs());
+    const occurrence = this.#correlator.observe(this.#make(subject, type, reason, message), clock.monotonicMs());
     if (!occurrence) return;
     const { key } = occurrence;
     const isNew = !this.#waiting.has(key);

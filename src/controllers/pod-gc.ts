@@ -134,15 +134,17 @@ class Collector {
   }
 
   async #sweepMissing(node: string, orphans: readonly Pod[]): Promise<SyncResult> {
-    const nowMs = this.#clock.nowMs();
+    // The time of day may jump, as it does on a board that learns it from the network.
+    const nowMs = this.#clock.monotonicMs();
     const sinceMs = this.#missingSinceMs.get(node) ?? nowMs;
     if (orphans.length === 0) this.#missingSinceMs.delete(node);
     else this.#missingSinceMs.set(node, sinceMs);
     if (orphans.length === 0) return done;
     const waitMs = sinceMs + quarantineMs - nowMs;
     if (waitMs > 0) return lookIn(waitMs);
+    const message = 'PodGC: node no longer exists';
     for (const pod of orphans) {
-      await endPod(this.#client, pod, disruption(pod, 'DeletionByPodGC', 'PodGC: node no longer exists', nowMs));
+      await endPod(this.#client, pod, disruption(pod, 'DeletionByPodGC', message, this.#clock.nowMs()));
     }
     this.#missingSinceMs.delete(node);
     return done;

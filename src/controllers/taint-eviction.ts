@@ -71,8 +71,8 @@ class Evictor {
   readonly #lookAt: (keys: Iterable<string>) => void;
   /** Nodes that have such taints. */
   readonly #taints = new Map<string, readonly Taint[]>();
-  /** When the stay of a pod ends. */
-  readonly #dueMs = new Map<string, number>();
+  /** When the stay of a pod ends, by the monotonic clock. Another pod of that name has a stay of its own. */
+  readonly #stays = new Map<string, { uid: string; endsMs: number }>();
 
   constructor(parts: Parts, lookAt: (keys: Iterable<string>) => void) {
     this.#parts = parts;
@@ -80,7 +80,7 @@ class Evictor {
   }
 
   get pending(): Iterable<string> {
-    return this.#dueMs.keys();
+    return this.#stays.keys();
   }
 
   /** Returns whether the node's pods are to be looked at. */
@@ -94,7 +94,7 @@ class Evictor {
   }
 
   concerns(key: string, node: string | undefined, deleted: boolean): boolean {
-    return this.#dueMs.has(key) || (!deleted && this.#taints.has(node ?? ''));
+    return this.#stays.has(key) || (!deleted && this.#taints.has(node ?? ''));
   }
 
   async syncNode(node: string): Promise<SyncResult> {
@@ -107,31 +107,34 @@ class Evictor {
     const { namespace, name } = splitKey(key);
     const pod = await find<Pod>(this.#parts.client, podsRef, name, namespace);
     if (!pod || pod.metadata.deletionTimestamp) return this.#cancel(key);
+    const { uid = '' } = pod.metadata;
+    if (this.#stays.get(key)?.uid !== uid) this.#cancel(key);
     const stay = stayOn(this.#taints.get(pod.spec.nodeName ?? '') ?? [], pod.spec.tolerations ?? []);
     if (stay === 'forever') return this.#cancel(key);
-    const nowMs = this.#parts.clock.nowMs();
+    const nowMs = this.#parts.clock.monotonicMs();
     if (stay.ms > 0) {
       // A stay that is under way does not begin anew.
-      const dueMs = this.#dueMs.get(key) ?? nowMs + stay.ms;
-      this.#dueMs.set(key, dueMs);
-      if (dueMs > nowMs) return lookIn(dueMs - nowMs);
-    }
-    await this.#evict(key, pod, nowMs);
+      const { endsMs } = this.#stays.get(key) ?? { endsMs: nowMs + stay.ms };
+      this.#stays.set(key, { uid, endsMs });
+      if (endsMs > nowMs) return lookIn(endsMs - nowMs);
+    } else this.#cancel(key);
+    await this.#evict(key, pod);
     return done;
   }
 
   #cancel(key: string): SyncResult {
-    if (this.#dueMs.delete(key)) this.#tell(key, 'Cancelling deletion of Pod');
+    if (this.#stays.delete(key)) this.#tell(key, 'Cancelling deletion of Pod');
     return done;
   }
 
-  async #evict(key: string, pod: Pod, nowMs: number): Promise<void> {
-    const { client } = this.#parts;
+  async #evict(key: string, pod: Pod): Promise<void> {
+    const { client, clock } = this.#parts;
     this.#tell(key, 'Marking for deletion Pod');
     const message = 'Taint manager: deleting due to NoExecute taint';
-    await patchStatus(client, pod, { conditions: [disruption(pod, 'DeletionByTaintManager', message, nowMs)] });
+    const conditions = [disruption(pod, 'DeletionByTaintManager', message, clock.nowMs())];
+    await patchStatus(client, pod, { conditions });
     await deletePod(client, pod);
-    this.#dueMs.delete(key);
+    this.#stays.delete(key);
   }
 
   #tell(key: string, what: string): void {

@@ -6,9 +6,15 @@ import type { Node, NodeCondition } from '../../schema/generated/index.ts';
 export const graceMs = 50_000;
 export const startupGraceMs = 60_000;
 
+/** One moment by both clocks. */
+export interface Moment {
+  wallMs: number;
+  monotonicMs: number;
+}
+
 /** What was last heard of a node. */
 export interface Health {
-  /** When that was, by our own clock: the node's may be wrong. */
+  /** When that was, by our own monotonic clock: the node's may be wrong, and the time of day may jump. */
   heardMs: number;
   heartbeat: string | undefined;
   renewed: string | undefined;
@@ -23,21 +29,24 @@ export const isReadyNode = (node: Node): boolean => readyOf(node)?.status === 'T
  * Takes note of the node's status. A node is first heard of when we first see it, so that one that was down with us has
  * time to report again; one that never reported, when it was made.
  */
-export function heardStatus(before: Health | undefined, node: Node, nowMs: number): Health {
+export function heardStatus(before: Health | undefined, node: Node, { wallMs, monotonicMs }: Moment): Health {
   const ready = readyOf(node);
   const heartbeat = ready?.lastHeartbeatTime;
   const created = Date.parse(node.metadata.creationTimestamp ?? '');
-  if (!before) return { heardMs: ready ? nowMs : created, heartbeat, renewed: undefined };
-  return before.heartbeat === heartbeat ? before : { ...before, heardMs: nowMs, heartbeat };
+  if (!before) {
+    const ageMs = ready ? 0 : Math.max(0, wallMs - created);
+    return { heardMs: monotonicMs - ageMs, heartbeat, renewed: undefined };
+  }
+  return before.heartbeat === heartbeat ? before : { ...before, heardMs: monotonicMs, heartbeat };
 }
 
 /** Takes note of the node's lease. */
-export function heardLease(before: Health, renewed: string | undefined, nowMs: number): Health {
+export function heardLease(before: Health, renewed: string | undefined, monotonicMs: number): Health {
   const isNewer = renewed !== undefined && (before.renewed === undefined || before.renewed < renewed);
-  return isNewer ? { ...before, renewed, heardMs: nowMs } : before;
+  return isNewer ? { ...before, renewed, heardMs: monotonicMs } : before;
 }
 
-/** The moment after which the node counts as lost. */
+/** The moment, by the monotonic clock, after which the node counts as lost. */
 export const lostAfterMs = ({ heardMs }: Health, node: Node): number =>
   heardMs + (readyOf(node) ? graceMs : startupGraceMs);
 

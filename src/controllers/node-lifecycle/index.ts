@@ -107,7 +107,11 @@ class Overseer {
   }
 
   heardStatus(name: string, node: Node): void {
-    this.#health.set(name, heardStatus(this.#health.get(name), node, this.#parts.clock.nowMs()));
+    const { clock } = this.#parts;
+    const moment = { wallMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+    // Before the first is judged, all that were listed stand in their zones: one of many is not the only one.
+    if (!this.#known.has(name)) this.#zones.set(name, node);
+    this.#health.set(name, heardStatus(this.#health.get(name), node, moment));
   }
 
   /** Another node of that name is another node. */
@@ -117,7 +121,7 @@ class Overseer {
 
   heardLease(name: string, renewed: string | undefined): void {
     const before = this.#health.get(name);
-    if (before) this.#health.set(name, heardLease(before, renewed, this.#parts.clock.nowMs()));
+    if (before) this.#health.set(name, heardLease(before, renewed, this.#parts.clock.monotonicMs()));
   }
 
   async sync(name: string): Promise<SyncResult> {
@@ -128,6 +132,8 @@ class Overseer {
     this.#zones.set(name, node);
     this.#noteDisruption();
     const turnMs = await this.#setTaints(node);
+    // Marks that failed are made up for only while they are still true.
+    if (isReadyNode(node)) known.unmarked = false;
     if (known.unmarked) await this.#markPods(name, known);
     const lostMs = readyOf(node)?.status === 'Unknown' ? undefined : this.#lostInMs(name, node);
     const waits = [turnMs, lostMs].filter((ms) => ms !== undefined);
@@ -161,9 +167,8 @@ class Overseer {
 
   #lostInMs(name: string, node: Node): number {
     const health = this.#health.get(name);
-    const nowMs = this.#parts.clock.nowMs();
     // Not at that very moment, but after it.
-    return health ? lostAfterMs(health, node) - nowMs + 1 : 0;
+    return health ? lostAfterMs(health, node) - this.#parts.clock.monotonicMs() + 1 : 0;
   }
 
   /** The node as it is then: with nothing known of it when it was silent for too long. */
@@ -186,19 +191,18 @@ class Overseer {
     const { isAllLost } = this.#zones;
     if (isAllLost === this.#allLost) return;
     this.#allLost = isAllLost;
-    const nowMs = this.#parts.clock.nowMs();
-    if (!isAllLost) for (const [name, health] of this.#health) this.#health.set(name, { ...health, heardMs: nowMs });
+    const heardMs = this.#parts.clock.monotonicMs();
+    if (!isAllLost) for (const [name, health] of this.#health) this.#health.set(name, { ...health, heardMs });
     this.#lookAt(this.#known.keys());
   }
 
   /** Returns how long pods may still stay on a node that is to lose them. */
   async #setTaints(node: Node): Promise<number | undefined> {
     const { client, clock } = this.#parts;
-    const nowMs = clock.nowMs();
     const wanted = this.#allLost ? undefined : evictingKey(node);
     // A node that loses its pods already only changes the reason.
-    const turnMs = wanted && !isEvicting(node) ? this.#zones.turnInMs(node, nowMs) : 0;
-    const taints = planTaints(node, turnMs > 0 ? undefined : wanted, nowMs);
+    const turnMs = wanted && !isEvicting(node) ? this.#zones.turnInMs(node, clock.monotonicMs()) : 0;
+    const taints = planTaints(node, turnMs > 0 ? undefined : wanted, clock.nowMs());
     const labels = missingLabels(node);
     const { name = '', resourceVersion = '', uid = '' } = node.metadata;
     if (taints || labels) {

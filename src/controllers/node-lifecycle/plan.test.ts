@@ -7,6 +7,7 @@ import { evictingKey, planTaints } from './taints.ts';
 import { Zones } from './zones.ts';
 
 const nowMs = Date.UTC(2026, 0, 1);
+const at = (ms: number) => ({ wallMs: ms, monotonicMs: ms });
 
 const node = (
   ready: string | undefined,
@@ -19,17 +20,17 @@ const node = (
 });
 
 test('a node that was there before us is given the whole grace period, counted from now', () => {
-  assert.equal(lostAfterMs(heardStatus(undefined, node('True'), nowMs), node('True')), nowMs + 50_000);
+  assert.equal(lostAfterMs(heardStatus(undefined, node('True'), at(nowMs)), node('True')), nowMs + 50_000);
 });
 
 test('a node that never reported is given a minute from when it was made', () => {
   const made = node(undefined);
-  assert.equal(lostAfterMs(heardStatus(undefined, made, nowMs), made), nowMs - 30_000 + 60_000);
+  assert.equal(lostAfterMs(heardStatus(undefined, made, at(nowMs)), made), nowMs - 30_000 + 60_000);
 });
 
 test('heartbeats and renewed leases count, other changes do not', () => {
-  const first = heardStatus(undefined, node('True'), nowMs);
-  assert.equal(heardStatus(first, node('True', { unschedulable: true }), nowMs + 5).heardMs, nowMs);
+  const first = heardStatus(undefined, node('True'), at(nowMs));
+  assert.equal(heardStatus(first, node('True', { unschedulable: true }), at(nowMs + 5)).heardMs, nowMs);
   const renewed = heardLease(first, '2026-01-01T00:00:10.000000Z', nowMs + 10);
   assert.equal(renewed.heardMs, nowMs + 10);
   assert.equal(heardLease(renewed, '2026-01-01T00:00:10.000000Z', nowMs + 20).heardMs, nowMs + 10);

@@ -41,13 +41,13 @@ export class Zones {
   }
 
   /** How long until this node may lose its pods, one node of its zone after the other; takes the turn when it is 0. */
-  turnInMs(node: Node, nowMs: number): number {
+  turnInMs(node: Node, monotonicMs: number): number {
     const zone = zoneOf(node);
-    const dueMs = this.#nextMs.get(zone) ?? nowMs;
-    if (dueMs > nowMs) return dueMs - nowMs;
+    const dueMs = this.#nextMs.get(zone) ?? monotonicMs;
+    if (dueMs > monotonicMs) return dueMs - monotonicMs;
     const between = this.#betweenMs(zone);
     if (between === undefined) return betweenMs;
-    this.#nextMs.set(zone, nowMs + between);
+    this.#nextMs.set(zone, monotonicMs + between);
     return 0;
   }
 
