@@ -1,11 +1,11 @@
 /** Events live an hour after they were last written (upstream: --event-ttl). */
-import type { Client, ResourceRef } from '../client/types.ts';
+import { events } from '../client/index.ts';
+import type { Client } from '../client/types.ts';
 import { isReason, type Timer } from '../kernel/index.ts';
 import type { Event } from '../schema/generated/index.ts';
 import { type Controller, type ControllerEnv, follow } from './runtime/index.ts';
 
 const name = 'event-expiry';
-const events: ResourceRef = { group: '', version: 'v1', resource: 'events' };
 /** The API server's own work, as upstream's. */
 const user = 'apiserver';
 

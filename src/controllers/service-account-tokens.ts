@@ -36,8 +36,8 @@ type Task =
   | { do: 'secret'; namespace: string; name: string }
   /** The account does not list the secret any more, which is gone. */
   | { do: 'unlist'; namespace: string; name: string; secret: string }
-  /** The account is gone; its tokens go too. */
-  | { do: 'account'; namespace: string; name: string; uid: string };
+  /** The account is gone: see to all secrets that are for it. */
+  | { do: 'account'; namespace: string; name: string };
 
 /** The data that the secret still needs; undefined when it is complete. Texts are not encoded yet. */
 export function missingData(
@@ -85,8 +85,8 @@ export function tokenController(env: ControllerEnv, tokens: TokenOptions): Contr
   );
   const followedAccounts = follow<ServiceAccount>(serviceAccounts, options, {
     changed({ metadata }, deleted) {
-      const { name = '', namespace = '', uid = '' } = metadata;
-      if (deleted) add({ do: 'account', namespace, name, uid });
+      const { name = '', namespace = '' } = metadata;
+      if (deleted) add({ do: 'account', namespace, name });
     },
     relisted: () => followed.relist(),
   });
@@ -106,7 +106,7 @@ class TokenKeeper {
   carryOut(task: Task): Promise<void> {
     if (task.do === 'secret') return this.#complete(task.namespace, task.name);
     if (task.do === 'unlist') return this.#unlist(task.namespace, task.name, task.secret);
-    return this.#deleteTokens(task.namespace, task.name, task.uid);
+    return this.#completeAll(task.namespace, task.name);
   }
 
   async #complete(namespace: string, name: string): Promise<void> {
@@ -142,12 +142,11 @@ class TokenKeeper {
     await this.#client.update<ServiceAccount>(serviceAccounts, { ...account, secrets: listed });
   }
 
-  async #deleteTokens(namespace: string, name: string, uid: string): Promise<void> {
+  async #completeAll(namespace: string, account: string): Promise<void> {
     const fieldSelector = `type=${secretType}`;
     const { items } = await this.#client.list<Secret>(secrets, { namespace, fieldSelector });
-    for (const secret of items) {
-      const { annotations = {} } = secret.metadata;
-      if (annotations[nameAnnotation] === name && annotations[uidAnnotation] === uid) await this.#delete(secret);
+    for (const { metadata } of items) {
+      if (metadata.annotations?.[nameAnnotation] === account) await this.#complete(namespace, metadata.name ?? '');
     }
   }
 
