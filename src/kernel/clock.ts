@@ -14,35 +14,41 @@ export interface Timer {
   cancel(): void;
 }
 
-/** The machine's clock. */
 /** What setTimeout can count to; anything above it would fire at once. */
 const timerLimitMs = 2 ** 31 - 1;
 
+/** The machine's clock. */
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, Math.min(delayMs, timerLimitMs));
-    timer.unref();
-    return { cancel: () => clearTimeout(timer) };
-  },
+  after: (delayMs, callback) => startTimer(delayMs, callback, false),
   sleep: (delayMs, signal) =>
     new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
-      const timer = setTimeout(
-        () => {
-          signal?.removeEventListener('abort', onAbort);
-          resolve();
-        },
-        Math.min(delayMs, timerLimitMs),
-      );
+      const wake = (): void => {
+        signal?.removeEventListener('abort', onAbort);
+        resolve();
+      };
+      const timer = startTimer(delayMs, wake, true);
       const onAbort = (): void => {
-        clearTimeout(timer);
+        timer.cancel();
         reject(signal?.reason);
       };
       signal?.addEventListener('abort', onAbort, { once: true });
     }),
 };
+
+/** Counts long times in steps. */
+function startTimer(delayMs: number, callback: () => void, keepsAlive: boolean): Timer {
+  let timer: NodeJS.Timeout;
+  const start = (leftMs: number): void => {
+    const next = leftMs > timerLimitMs ? () => start(leftMs - timerLimitMs) : callback;
+    timer = setTimeout(next, Math.min(leftMs, timerLimitMs));
+    if (!keepsAlive) timer.unref();
+  };
+  start(delayMs);
+  return { cancel: () => clearTimeout(timer) };
+}
 
 /** A clock that moves only when told to. For tests and simulation. */
 export class ManualClock implements Clock {
