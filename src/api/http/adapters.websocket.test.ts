@@ -176,6 +176,18 @@ describeCases('WebSockets and upgrades', {
     assert.equal(code, 1011);
   },
 
+  'WebSocket: a handshake of another version ends, too': async (start) => {
+    const closed = Promise.withResolvers<number>();
+    await using server = await start((_request, response) =>
+      response.upgrade('', { message: () => {}, close: (code) => closed.resolve(code) }),
+    );
+    const client = await server.connect();
+    client.send(`GET / HTTP/1.1\r\nHost: x\r\n${webSocketHeaders.replace('Version: 13', 'Version: 12')}\r\n`);
+    await client.head();
+    client.destroy();
+    assert.equal(await closed.promise, 1006);
+  },
+
   'an upgrade may be answered without one': async (start) => {
     await using server = await start(async (_request, response) => {
       await Promise.resolve();

@@ -40,7 +40,11 @@ export function acceptWebSocket(
 ): void {
   chosenProtocol.set(request, protocol);
   delete request.headers['sec-websocket-protocol'];
-  server.handleUpgrade(request, socket, head, (webSocket) => new NodeWebSocketSession(webSocket, handlers, host));
+  let session: NodeWebSocketSession | undefined;
+  server.handleUpgrade(request, socket, head, (webSocket) => {
+    session = new NodeWebSocketSession(webSocket, handlers, host);
+  });
+  if (!session) handlers.close(1006, ''); // refused: no handshake, or one that `ws` does not know
 }
 
 /** One WebSocket of the `ws` package: guards its handlers and bounds what waits to be sent. */
