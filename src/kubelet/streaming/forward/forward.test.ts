@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { type Duplex, duplexPair } from 'node:stream';
+import { once } from 'node:events';
+import { Duplex, duplexPair } from 'node:stream';
 import { describe, test } from 'node:test';
 import { FakeRuntime, FakeSocket } from '../testing.ts';
 import { ChannelForward } from './channels.ts';
@@ -126,6 +127,32 @@ describe('a tunnel', { timeout: 10_000 }, () => {
     session.drain();
     await socket.until(() => socket.messages.length === 2);
   });
+});
+
+test('what one of two joined sockets said last reaches a slow reader', async () => {
+  const [runtime, far] = duplexPair();
+  const written: string[] = [];
+  let goOn = (): void => {};
+  const near = new Duplex({
+    read() {},
+    write(chunk: Buffer, _encoding, done) {
+      written.push(chunk.toString());
+      goOn = done;
+    },
+  });
+  const over = Promise.withResolvers<void>();
+  joinSockets(near, far, () => {}, over.resolve);
+  far.on('end', () => far.end()); // as a socket does
+  runtime.write('one');
+  runtime.end('two');
+  runtime.resume();
+  await once(far, 'close');
+  assert.deepEqual(written, ['one']);
+  goOn();
+  await new Promise((resolve) => setImmediate(resolve));
+  goOn();
+  await over.promise;
+  assert.deepEqual(written, ['one', 'two']);
 });
 
 test('sockets that are joined end together', async () => {

@@ -12,7 +12,9 @@ export function joinSockets(one: Duplex, other: Duplex, touch: () => void, over:
     from.on('error', () => from.destroy());
     from.on('data', touch);
     from.on('close', () => {
-      to.destroy();
+      if (from.readableEnded)
+        to.end(() => to.destroy()); // what `from` said last is on its way
+      else to.destroy();
       if (--open === 0) over();
     });
     from.pipe(to);

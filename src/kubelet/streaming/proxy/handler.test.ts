@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { gunzipSync, gzipSync } from 'node:zlib';
@@ -185,6 +186,25 @@ describe('a proxied request', { timeout: 10_000 }, () => {
     assert.match((await send('GET', '/')).text, /error trying to reach service: EOF/);
   });
 
+  test('is over with its answer, although the pod has not read its body', async () => {
+    let request: IncomingMessage | undefined;
+    listener = (asked) => {
+      request = asked;
+      asked.on('error', () => {});
+      asked.socket.write('HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\nno');
+    };
+    const bodyBytes = 32 << 20;
+    const headers = { 'Content-Length': String(bodyBytes) };
+    const answer = await send('POST', '/', { body: Buffer.alloc(bodyBytes), headers });
+    assert.equal(answer.text, 'no');
+    let receivedBytes = 0;
+    request!.on('data', (chunk: Buffer) => {
+      receivedBytes += chunk.length;
+    });
+    await new Promise((resolve) => request!.on('close', resolve));
+    assert.ok(receivedBytes < bodyBytes, `${receivedBytes} bytes`);
+  });
+
   test('above the limit is told to come back; stopping cuts those under way', async () => {
     const arrived = Promise.withResolvers<void>();
     listener = () => arrived.resolve();
@@ -223,6 +243,22 @@ describeCases('WebSockets through the proxy', {
     assert.deepEqual([client.protocol, messages], ['one', ['hello /chat?a=b yes', '900000 bytes', 'text']]);
     for (const socket of sockets.clients) await once(socket, 'close');
     while (streams.size > 0) await new Promise((resolve) => setImmediate(resolve));
+  },
+
+  'a pod that never answers is let go with its client': async (start) => {
+    await using pod = await podServing(() => {});
+    const asked = Promise.withResolvers<Duplex>();
+    pod.server.on('upgrade', (_request, socket) => asked.resolve(socket));
+    const { handle, streams } = front(() => pod.port);
+    await using server = await start(handle);
+    const client = new WebSocket(`wss://localhost:${server.port}${prefix}/`, { rejectUnauthorized: false });
+    client.on('error', () => {});
+    const socket = await asked.promise;
+    client.terminate();
+    socket.resume();
+    await once(socket, 'end');
+    while (streams.size > 0) await new Promise((resolve) => setImmediate(resolve));
+    socket.destroy();
   },
 
   'a refusal is handed on': async (start) => {

@@ -86,6 +86,8 @@ async function exchange(
     // The answer has begun: it can only be cut short.
     parts.log.debug('proxied answer broke off', { path: request.path, error: String(error) });
     response.abort();
+  } finally {
+    outgoing.destroy(); // a pod that answers without reading the body would keep it waiting
   }
 }
 

@@ -1,5 +1,5 @@
 /** Where a proxied request goes: a pod, a pod behind a service, or a node. */
-import { isIPv4, isIPv6 } from 'node:net';
+import { BlockList, isIP } from 'node:net';
 import { endpoints, nodes, pods, services } from '../../../client/index.ts';
 import type { Client } from '../../../client/types.ts';
 import { apiError } from '../../../kernel/index.ts';
@@ -104,11 +104,18 @@ export const nodeTarget: Resolve = async (client, _namespace, id) => {
   return { scheme: asked.scheme || 'http', host, port: asked.port };
 };
 
-/** Go's IP.IsGlobalUnicast: neither unspecified, loopback, link-local nor multicast. */
+/** Go's IP.IsGlobalUnicast: neither unspecified, loopback, link-local nor multicast; mapped ones as what they map. */
 export function isGlobalUnicast(address: string): boolean {
-  if (isIPv4(address)) {
-    const [a = 0, b = 0] = address.split('.').map(Number);
-    return address !== '0.0.0.0' && address !== '255.255.255.255' && a !== 127 && a < 224 && !(a === 169 && b === 254);
-  }
-  return isIPv6(address) && !/^(::1?$|fe[89ab]|ff)/i.test(address);
+  const version = isIP(address);
+  return version !== 0 && !address.includes('%') && !special.check(address, version === 4 ? 'ipv4' : 'ipv6');
 }
+
+const special = new BlockList();
+special.addAddress('0.0.0.0');
+special.addAddress('255.255.255.255');
+special.addSubnet('127.0.0.0', 8);
+special.addSubnet('169.254.0.0', 16);
+special.addSubnet('224.0.0.0', 4);
+special.addSubnet('::', 127, 'ipv6');
+special.addSubnet('fe80::', 10, 'ipv6');
+special.addSubnet('ff00::', 8, 'ipv6');

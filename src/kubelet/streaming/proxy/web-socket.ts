@@ -24,7 +24,7 @@ export async function proxyWebSocket(
   const { request, response } = connect;
   let pod: WebSocket;
   try {
-    const dialled = await dial(proxied, offeredProtocols(request));
+    const dialled = await dial(proxied, offeredProtocols(request), (abandon) => response.onClosed(abandon));
     if ('refusal' in dialled) {
       stream.leave();
       return await answerRefusal(connect, dialled.refusal);
@@ -40,9 +40,11 @@ export async function proxyWebSocket(
   else response.upgrade(pod.protocol, joined(pod, stream));
 }
 
+/** `onGone` is given what ends an attempt that nobody waits for any more. */
 async function dial(
   proxied: Proxied,
   protocols: string[],
+  onGone: (abandon: () => void) => void,
 ): Promise<{ socket: WebSocket } | { refusal: IncomingMessage }> {
   const { WebSocket } = await import('ws');
   const { scheme } = proxied.target;
@@ -62,6 +64,9 @@ async function dial(
     });
     socket.once('unexpected-response', (_request, refusal) => resolve({ refusal }));
     socket.on('error', (error) => reject(unreachable(describe(error))));
+    onGone(() => {
+      if (socket.readyState === WebSocket.CONNECTING) socket.terminate();
+    });
   });
 }
 

@@ -49,6 +49,16 @@ describe('a session of exec or attach', { timeout: 10_000 }, () => {
     assert.deepEqual([socket.closed, state.overs], [[1000, ''], 1]);
   });
 
+  test('counts every waiting message, however small, and none that comes after the end', () => {
+    const { say, session, state } = start('v5.channel.k8s.io', { stdin: true });
+    for (let count = 0; count < 100; count++) say(0, '');
+    assert.ok(state.waitingBytes >= 10_000, `${state.waitingBytes} bytes`);
+    session.close();
+    state.waitingBytes = 0;
+    say(0, 'late');
+    assert.equal(state.waitingBytes, 0);
+  });
+
   test('hands on input that came before the runtime was there, and its end', async () => {
     const { runtime, say, session, socket } = start('v5.channel.k8s.io', { stdin: true });
     say(0, 'in');

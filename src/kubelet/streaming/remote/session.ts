@@ -25,8 +25,17 @@ export interface SessionParts {
 }
 
 const statusLimitBytes = 64 << 10;
+/** What a waiting message takes besides its bytes. */
+const inputOverheadBytes = 128;
 
 type StreamName = 'error' | 'stdin' | 'stdout' | 'stderr' | 'resize';
+
+interface Input {
+  name: 'stdin' | 'resize';
+  data: Uint8Array | 'end';
+}
+
+const bytesOf = ({ data }: Input): number => inputOverheadBytes + (data === 'end' ? 0 : data.length);
 
 export class RemoteSession implements WebSocketHandlers {
   readonly #parts: SessionParts;
@@ -39,7 +48,7 @@ export class RemoteSession implements WebSocketHandlers {
   #status: Buffer[] = [];
   #statusBytes = 0;
   /** Input that came before the runtime was there, or while it was busy. */
-  #input: { name: 'stdin' | 'resize'; data: Uint8Array | 'end' }[] = [];
+  #input: Input[] = [];
   #inputBytes = 0;
   #runtimeIsBusy = false;
   #over = false;
@@ -59,13 +68,15 @@ export class RemoteSession implements WebSocketHandlers {
   }
 
   message(_socket: WebSocketConnection, data: Uint8Array): void {
+    if (this.#over) return;
     this.#parts.touch();
     const message = readMessage(this.#parts.protocol, data);
     const name =
       message?.channel === channel.stdin ? 'stdin' : message?.channel === channel.resize ? 'resize' : undefined;
     if (!message || !name || !this.#isWanted(name)) return;
-    if (message.kind === 'data') this.#inputBytes += message.data.length;
-    this.#input.push({ name, data: message.kind === 'close' ? 'end' : message.data });
+    const input: Input = { name, data: message.kind === 'close' ? 'end' : message.data };
+    this.#inputBytes += bytesOf(input);
+    this.#input.push(input);
     this.#pump();
   }
 
@@ -142,13 +153,11 @@ export class RemoteSession implements WebSocketHandlers {
   /** Hands input on for as long as the runtime takes it; the client is stopped meanwhile where that is possible. */
   #pump(): void {
     while (this.#runtime && !this.#runtimeIsBusy && this.#input.length > 0) {
-      const { name, data } = this.#input.shift()!;
-      const stream = this.#streams.get(name)!;
-      if (data === 'end') this.#runtime.end(stream);
-      else {
-        this.#inputBytes -= data.length;
-        this.#runtimeIsBusy = !this.#runtime.write(stream, data);
-      }
+      const input = this.#input.shift()!;
+      this.#inputBytes -= bytesOf(input);
+      const stream = this.#streams.get(input.name)!;
+      if (input.data === 'end') this.#runtime.end(stream);
+      else this.#runtimeIsBusy = !this.#runtime.write(stream, input.data);
     }
     if (this.#input.length > 0) this.#client?.pause();
     else this.#client?.resume();

@@ -34,15 +34,11 @@ export class SpdyConnection {
     this.#socket = socket;
     this.#handlers = handlers;
     socket.on('error', () => socket.destroy());
-    socket.on('close', () => this.#close());
-    socket.on('end', () => this.#close());
+    socket.on('close', () => this.close());
+    socket.on('end', () => this.close());
     socket.on('drain', () => handlers.drain());
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
     if (head.length > 0) socket.unshift(head);
-  }
-
-  get closed(): boolean {
-    return this.#closed;
   }
 
   open(headers: Readonly<Record<string, string>>): SpdyStream {
@@ -93,8 +89,10 @@ export class SpdyConnection {
 
   close(): void {
     if (this.#closed) return;
-    this.#close();
+    this.#closed = true;
+    this.#streams.clear();
     this.#socket.destroy();
+    this.#handlers.closed();
   }
 
   #received(chunk: Buffer): void {
@@ -134,13 +132,6 @@ export class SpdyConnection {
   #update(state: StreamState, change: Partial<StreamState>): void {
     Object.assign(state, change);
     if (!state.sends && !state.receives) this.#streams.delete(state.id);
-  }
-
-  #close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#streams.clear();
-    this.#handlers.closed();
   }
 }
 

@@ -44,8 +44,10 @@ export async function dialStreaming(
       resolve({ socket, head, headers: answer.headers });
     });
     outgoing.on('response', (answer) => {
-      settle();
-      void refusal(answer).then(reject);
+      void refusal(answer).then((refused) => {
+        settle();
+        reject(refused);
+      });
     });
     outgoing.on('error', (error) => {
       settle();
