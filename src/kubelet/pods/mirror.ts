@@ -1,7 +1,7 @@
 /** Mirror pods: how pods from files are shown in the API. */
 import { nodes, pods } from '../../client/index.ts';
 import type { Client } from '../../client/types.ts';
-import { type Clock, isReason, type Logger } from '../../kernel/index.ts';
+import { type Clock, isReason, type Logger, type Timer } from '../../kernel/index.ts';
 import type { Node, Pod } from '../../schema/generated/index.ts';
 
 export const mirrorAnnotation = 'kubernetes.io/config.mirror';
@@ -26,6 +26,9 @@ export class MirrorPods {
   /** By full name. */
   readonly #mirrors = new Map<string, Pod>();
   readonly #busy = new Set<string>();
+  /** To be looked at, again if one is being written: what it did may be told before the call that did it returns. */
+  readonly #due = new Set<string>();
+  readonly #retries = new Map<string, Timer>();
   readonly #wanted: (name: string) => Pod | undefined;
   #isStopped = false;
 
@@ -52,22 +55,37 @@ export class MirrorPods {
 
   /** Makes, replaces or deletes the mirror of this name. */
   reconcile(name: string): void {
-    if (!this.#busy.has(name) && !this.#isStopped) void this.#reconcile(name);
+    if (this.#isStopped) return;
+    this.#due.add(name);
+    if (!this.#busy.has(name)) void this.#reconcile(name);
   }
 
   stop(): void {
     this.#isStopped = true;
+    for (const retry of this.#retries.values()) retry.cancel();
   }
 
   async #reconcile(name: string): Promise<void> {
     this.#busy.add(name);
-    try {
-      await this.#step(this.#wanted(name), this.#mirrors.get(name));
-    } catch (error) {
-      this.#env.log.warn('mirror pod not written', { pod: name, error: String(error) });
-      this.#env.clock.after(retryMs, () => this.reconcile(name));
+    while (this.#due.delete(name) && !this.#isStopped) {
+      try {
+        await this.#step(this.#wanted(name), this.#mirrors.get(name));
+      } catch (error) {
+        this.#env.log.warn('mirror pod not written', { pod: name, error: String(error) });
+        this.#retryLater(name);
+      }
     }
     this.#busy.delete(name);
+  }
+
+  #retryLater(name: string): void {
+    if (this.#isStopped) return;
+    this.#retries.get(name)?.cancel();
+    const retry = this.#env.clock.after(retryMs, () => {
+      this.#retries.delete(name);
+      this.reconcile(name);
+    });
+    this.#retries.set(name, retry);
   }
 
   async #step(pod: Pod | undefined, mirror: Pod | undefined): Promise<void> {
@@ -107,6 +125,8 @@ export class MirrorPods {
       await client.create<Pod>(pods, mirror, { namespace: metadata.namespace ?? '' });
     } catch (error) {
       if (!isReason(error, 'AlreadyExists')) throw error;
+      // Its mirror that is not listed yet, or somebody else's pod, which may go.
+      if (!this.#mirrors.has(fullName(pod))) this.#retryLater(fullName(pod));
     }
   }
 }
