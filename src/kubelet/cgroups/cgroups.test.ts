@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
 import { silentLogger, systemClock } from '../../kernel/index.ts';
 import type { Pod } from '../../schema/generated/index.ts';
@@ -24,13 +24,20 @@ function fixture(kind: 'v1' | 'v2') {
     writeFileSync(join(root, 'cgroup.controllers'), 'cpuset cpu io memory pids rdma\n');
   }
   return {
-    layout,
+    root,
+    /** A folder stands where the file was, until what is returned is called. */
+    breakFile(path: string) {
+      rmSync(join(root, path));
+      mkdirSync(join(root, path));
+      return () => rmSync(join(root, path), { recursive: true });
+    },
+    write: (path: string, text: string) => writeFileSync(join(root, path), text),
     read: (path: string) => readFileSync(join(root, path), 'utf8').trim(),
     exists: (path: string) => existsSync(join(root, path)),
     open: () =>
       createCgroups(
         { clock: systemClock, log: silentLogger, paths: { root: '/var/lib/kubelet', podLogs: '' } },
-        { driver: 'cgroupfs', layout, podPidsLimit: 4096 },
+        { driver: 'cgroupfs', layout },
       ),
     [Symbol.dispose]: () => rmSync(root, { recursive: true }),
   };
@@ -54,7 +61,7 @@ test('v1: the tree by quality of service, with every level’s processors', asyn
   assert.equal(given.read('cpu/kubepods/burstable/poda/cpu.cfs_quota_us'), '100000');
   assert.equal(given.read('cpu/kubepods/burstable/poda/cpu.cfs_period_us'), '100000');
   assert.equal(given.read('memory/kubepods/burstable/poda/memory.limit_in_bytes'), String(64 << 20));
-  assert.equal(given.read('pids/kubepods/burstable/poda/pids.max'), '4096');
+  assert.ok(given.exists('pids/kubepods/burstable/poda'));
   assert.equal(given.read('cpuset/kubepods/burstable/poda/cpuset.cpus'), '0-1');
   assert.equal(given.read('cpuset/kubepods/burstable/poda/cpuset.mems'), '0');
   assert.ok(given.exists('name=systemd/kubepods/burstable/poda'));
@@ -68,7 +75,6 @@ test('v2: controllers are handed down, and limits have their newer names', async
   assert.equal(given.read('kubepods/burstable/poda/cpu.weight'), '20');
   assert.equal(given.read('kubepods/burstable/poda/cpu.max'), '100000 100000');
   assert.equal(given.read('kubepods/burstable/poda/memory.max'), String(64 << 20));
-  assert.equal(given.read('kubepods/burstable/poda/pids.max'), '4096');
 });
 
 test('burstable pods together weigh what they ask for together, after a restart too', async () => {
@@ -81,6 +87,34 @@ test('burstable pods together weigh what they ask for together, after a restart 
   await cgroups.ensurePod(pod('c', '', ''));
   assert.equal(given.read('cpu/kubepods/burstable/cpu.shares'), '768');
   assert.deepEqual((await cgroups.present()).sort(), ['a', 'b', 'c']);
+});
+
+test('pods that come at the same time are all counted, and so is one whose first try failed', async () => {
+  using given = fixture('v1');
+  const cgroups = await given.open();
+  const uids = Array.from({ length: 30 }, (_, index) => `p${index}`);
+  await Promise.all(uids.map((uid) => cgroups.ensurePod(pod(uid, '100m', '1Mi'))));
+  assert.equal(given.read('cpu/kubepods/burstable/cpu.shares'), String(30 * 102));
+  const repair = given.breakFile('cpu/kubepods/burstable/cpu.shares');
+  await assert.rejects(cgroups.ensurePod(pod('late', '100m', '1Mi')), { code: 'EISDIR' });
+  repair();
+  await cgroups.ensurePod(pod('late', '100m', '1Mi'));
+  assert.equal(given.read('cpu/kubepods/burstable/cpu.shares'), String(31 * 102));
+});
+
+test('a group that is as it should be is not written again; one that is gone, or other limits, are', async () => {
+  using given = fixture('v1');
+  const cgroups = await given.open();
+  const shares = 'cpu/kubepods/burstable/poda/cpu.shares';
+  await cgroups.ensurePod(pod('a', '500m', '32Mi'));
+  given.write(shares, 'untouched');
+  await cgroups.ensurePod(pod('a', '500m', '32Mi'));
+  assert.equal(given.read(shares), 'untouched');
+  await cgroups.ensurePod(pod('a', '250m', '32Mi'));
+  assert.equal(given.read(shares), '256');
+  rmSync(dirname(join(given.root, shares)), { recursive: true });
+  await cgroups.ensurePod(pod('a', '250m', '32Mi'));
+  assert.equal(given.read(shares), '256');
 });
 
 test('a pod that is not there can be removed', async () => {

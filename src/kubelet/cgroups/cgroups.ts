@@ -1,18 +1,17 @@
 import { availableParallelism } from 'node:os';
+import { basename } from 'node:path';
 import type { Clock } from '../../kernel/index.ts';
 import type { Pod } from '../../schema/generated/index.ts';
-import type { QosClass } from '../config/index.ts';
+import { minShares, type QosClass, sharesOf } from '../config/index.ts';
 import type { Cgroups, KubeletEnv } from '../types.ts';
 import { type CgroupLayout, readCgroupLayout } from './layout.ts';
 import { type CgroupDriver, pathOf, podGroup, podOf, podsGroup, qosGroups } from './names.ts';
-import { type CgroupLimits, milliCpuToShares, minShares, podCgroup } from './pod-limits.ts';
+import { type CgroupLimits, podCgroup } from './pod-limits.ts';
 import { systemdSlices } from './systemd.ts';
-import { childGroups, makeGroup, readShares, removeGroup, writeLimits } from './tree.ts';
+import { childGroups, hasGroup, makeGroup, readShares, removeGroup, writeLimits } from './tree.ts';
 
 export interface CgroupsOptions {
   driver: CgroupDriver;
-  /** Processes that one pod may have; without it as many as the machine. */
-  podPidsLimit?: number;
   /** Default: this machine's. */
   layout?: CgroupLayout;
 }
@@ -34,7 +33,7 @@ export async function removeAllGroups(kubeletDir: string, driver: CgroupDriver, 
 /** Control groups of pods: the tree of upstream's kubelet, by quality of service. */
 export async function createCgroups(
   { clock, log, paths }: Pick<KubeletEnv, 'clock' | 'log' | 'paths'>,
-  { driver, podPidsLimit, layout: given }: CgroupsOptions,
+  { driver, layout: given }: CgroupsOptions,
 ): Promise<Cgroups> {
   const layout = given ?? (await readCgroupLayout());
   const pods = podsGroup(paths.root);
@@ -51,9 +50,13 @@ export async function createCgroups(
           remove: (name) => removeGroup(layout, pathOf(name, driver), clock),
         };
 
-  await store.make(pods, { cpuShares: milliCpuToShares(availableParallelism() * 1000) });
+  await store.make(pods, { cpuShares: sharesOf(availableParallelism() * 1000) });
   await store.make(groups.BestEffort, { cpuShares: minShares });
   const burstable = await readBurstable();
+  /** What was last written, by pod. */
+  const made = new Map<string, string>();
+  let shared: number | undefined;
+  let sharing = Promise.resolve();
   await shareOut();
 
   async function readBurstable(): Promise<Map<string, number>> {
@@ -66,10 +69,26 @@ export async function createCgroups(
     return found;
   }
 
-  /** Burstable pods together weigh what they ask for together. */
-  async function shareOut(): Promise<void> {
-    const total = burstable.values().reduce((sum, shares) => sum + shares, 0);
-    await store.make(groups.Burstable, { cpuShares: Math.max(minShares, total) });
+  /** Burstable pods together weigh what they ask for together. One write at a time, so that the newest sum is the last. */
+  function shareOut(): Promise<void> {
+    sharing = sharing
+      .catch(() => {})
+      .then(async () => {
+        const total = burstable.values().reduce((sum, shares) => sum + shares, 0);
+        if (total === shared) return;
+        await store.make(groups.Burstable, { cpuShares: Math.max(minShares, total) });
+        shared = total;
+      });
+    return sharing;
+  }
+
+  /** Asked for before each container's start: what is there as it should be costs next to nothing. */
+  async function make(uid: string, name: readonly string[], limits: CgroupLimits): Promise<void> {
+    const wanted = JSON.stringify([name, limits]);
+    if (made.get(uid) === wanted && (await hasGroup(layout, pathOf(name, driver)))) return;
+    made.delete(uid);
+    await store.make(name, limits);
+    made.set(uid, wanted);
   }
 
   return {
@@ -77,8 +96,8 @@ export async function createCgroups(
       const { uid = '' } = pod.metadata;
       const { qosClass, limits } = podCgroup(pod);
       const name = podGroup(pods, qosClass, uid);
-      await store.make(name, podPidsLimit === undefined ? limits : { ...limits, pids: podPidsLimit });
-      if (qosClass === 'Burstable' && burstable.get(uid) !== limits.cpuShares) {
+      await make(uid, name, limits);
+      if (qosClass === 'Burstable') {
         burstable.set(uid, limits.cpuShares);
         await shareOut();
       }
@@ -86,7 +105,12 @@ export async function createCgroups(
     },
 
     async removePod(uid) {
-      for (const qosClass of Object.keys(groups) as QosClass[]) await store.remove(podGroup(pods, qosClass, uid));
+      made.delete(uid);
+      for (const qosClass of Object.keys(groups) as QosClass[]) {
+        const siblings = await childGroups(layout, pathOf(groups[qosClass], driver));
+        const name = podGroup(pods, qosClass, uid);
+        if (siblings.has(basename(pathOf(name, driver)))) await store.remove(name);
+      }
       if (burstable.delete(uid)) await shareOut();
       log.debug('control group removed', { uid });
     },

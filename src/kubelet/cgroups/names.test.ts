@@ -35,12 +35,11 @@ test('a node with a folder of its own keeps its pods apart', () => {
 });
 
 test('limits as properties of a slice', () => {
-  const limits = { cpuShares: 1024, cpuQuota: 50_000, memoryBytes: 1024, pids: 100 };
+  const limits = { cpuShares: 1024, cpuQuota: 50_000, memoryBytes: 1024 };
   assert.deepEqual(sliceProperties({ kind: 'v2', hierarchies: [] }, limits), [
     'CPUWeight=39',
     'CPUQuota=50%',
     'MemoryMax=1024',
-    'TasksMax=100',
   ]);
   assert.deepEqual(sliceProperties({ kind: 'v1', hierarchies: [] }, { cpuShares: 2 }), ['CPUShares=2']);
 });

@@ -1,7 +1,7 @@
 /** Limits of a pod's control group, as upstream's kubelet computes them (pkg/kubelet/cm, ResourceConfigForPod). */
 import type { Container, Pod } from '../../schema/generated/index.ts';
 import { parseQuantity, quantityMilliValue, quantityValue } from '../../schema/index.ts';
-import { type QosClass, qosClassOf } from '../config/index.ts';
+import { maxShares, minShares, type QosClass, qosClassOf, quotaOf, sharesOf } from '../config/index.ts';
 import { podTotal } from '../volumes/index.ts';
 
 export interface CgroupLimits {
@@ -9,7 +9,6 @@ export interface CgroupLimits {
   /** Microseconds a period. */
   cpuQuota?: number;
   memoryBytes?: number;
-  pids?: number;
 }
 
 /** A pod's group: whose child it is, and its limits. */
@@ -17,20 +16,6 @@ export interface PodCgroup {
   qosClass: QosClass;
   limits: CgroupLimits;
 }
-
-/** Microseconds. */
-export const cpuPeriod = 100_000;
-
-export const minShares = 2;
-const maxShares = 262_144;
-const minQuota = 1_000;
-
-export const milliCpuToShares = (milliCpu: number): number =>
-  Math.min(maxShares, Math.max(minShares, Math.floor((milliCpu * 1024) / 1000)));
-
-/** 0: no limit. */
-export const milliCpuToQuota = (milliCpu: number): number =>
-  milliCpu === 0 ? 0 : Math.max(minQuota, Math.floor((milliCpu * cpuPeriod) / 1000));
 
 /** From v1's range of 2 to 262144 to v2's of 1 to 10000. */
 export const sharesToWeight = (shares: number): number =>
@@ -42,8 +27,8 @@ export function podCgroup(pod: Pod): PodCgroup {
   const qosClass = qosClassOf(pod);
   if (qosClass === 'BestEffort') return { qosClass, limits: { cpuShares: minShares } };
   const { overhead } = pod.spec;
-  const cpuShares = milliCpuToShares(Number(podTotal(pod, 'requests', 'cpu') + amount('cpu', overhead?.['cpu'])));
-  const cpuQuota = milliCpuToQuota(limitOf(pod, qosClass, 'cpu'));
+  const cpuShares = sharesOf(Number(podTotal(pod, 'requests', 'cpu') + amount('cpu', overhead?.['cpu'])));
+  const cpuQuota = quotaOf(limitOf(pod, qosClass, 'cpu'));
   const memoryBytes = limitOf(pod, qosClass, 'memory');
   return {
     qosClass,

@@ -1,8 +1,9 @@
 import { execFile } from 'node:child_process';
+import { cpuPeriodUs } from '../config/index.ts';
 import type { CgroupLayout } from './layout.ts';
 import type { GroupStore } from './cgroups.ts';
 import { sliceOf } from './names.ts';
-import { type CgroupLimits, cpuPeriod, sharesToWeight } from './pod-limits.ts';
+import { type CgroupLimits, sharesToWeight } from './pod-limits.ts';
 
 /** Groups as systemd's slices: systemd owns the tree, so it is asked to make, limit and end them. */
 export function systemdSlices(layout: CgroupLayout): GroupStore {
@@ -23,13 +24,12 @@ export function systemdSlices(layout: CgroupLayout): GroupStore {
 
 /** As runc writes them for a pod's slice. */
 export function sliceProperties({ kind }: CgroupLayout, limits: CgroupLimits): string[] {
-  const { cpuShares, cpuQuota, memoryBytes, pids } = limits;
+  const { cpuShares, cpuQuota, memoryBytes } = limits;
   const isV2 = kind === 'v2';
   return [
     isV2 ? `CPUWeight=${sharesToWeight(cpuShares)}` : `CPUShares=${cpuShares}`,
-    ...(cpuQuota === undefined ? [] : [`CPUQuota=${Math.ceil((cpuQuota * 100) / cpuPeriod)}%`]),
+    ...(cpuQuota === undefined ? [] : [`CPUQuota=${Math.ceil((cpuQuota * 100) / cpuPeriodUs)}%`]),
     ...(memoryBytes === undefined ? [] : [`${isV2 ? 'MemoryMax' : 'MemoryLimit'}=${memoryBytes}`]),
-    ...(pids === undefined ? [] : [`TasksMax=${pids}`]),
   ];
 }
 

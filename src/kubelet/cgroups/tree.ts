@@ -3,7 +3,8 @@ import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/prom
 import { dirname, join } from 'node:path';
 import type { Clock } from '../../kernel/index.ts';
 import { type CgroupLayout, groupRoots, type Hierarchy } from './layout.ts';
-import { type CgroupLimits, cpuPeriod, sharesToWeight, weightToShares } from './pod-limits.ts';
+import { cpuPeriodUs } from '../config/index.ts';
+import { type CgroupLimits, sharesToWeight, weightToShares } from './pod-limits.ts';
 
 /** Makes the group, and those above it where they are missing, in every hierarchy. */
 export async function makeGroup(layout: CgroupLayout, path: string): Promise<void> {
@@ -35,6 +36,12 @@ const isThere = (path: string): Promise<boolean> =>
 
 const wantedControllers = ['cpu', 'cpuset', 'io', 'memory', 'pids', 'hugetlb'];
 
+/** Whether the group is there in every hierarchy. */
+export async function hasGroup(layout: CgroupLayout, path: string): Promise<boolean> {
+  const found = await Promise.all(groupRoots(layout).map((root) => isThere(join(root.path, path))));
+  return found.every(Boolean);
+}
+
 /** v2: a group has the controllers that the one above it hands down. */
 async function enableControllers(folder: string): Promise<void> {
   const has = async (file: string): Promise<string[]> => (await readText(join(folder, file))).trim().split(/\s+/);
@@ -64,23 +71,22 @@ export async function writeLimits(layout: CgroupLayout, path: string, limits: Cg
 
 type LimitFile = readonly [controller: string, file: string, value: string];
 
-export function limitFiles({ kind }: CgroupLayout, limits: CgroupLimits): LimitFile[] {
-  const { cpuShares, cpuQuota, memoryBytes, pids } = limits;
+function limitFiles({ kind }: CgroupLayout, limits: CgroupLimits): LimitFile[] {
+  const { cpuShares, cpuQuota, memoryBytes } = limits;
   const isV2 = kind === 'v2';
   return [
     isV2 ? ['cpu', 'cpu.weight', String(sharesToWeight(cpuShares))] : ['cpu', 'cpu.shares', String(cpuShares)],
     ...((cpuQuota === undefined
       ? []
       : isV2
-        ? [['cpu', 'cpu.max', `${cpuQuota} ${cpuPeriod}`]]
+        ? [['cpu', 'cpu.max', `${cpuQuota} ${cpuPeriodUs}`]]
         : [
-            ['cpu', 'cpu.cfs_period_us', String(cpuPeriod)],
+            ['cpu', 'cpu.cfs_period_us', String(cpuPeriodUs)],
             ['cpu', 'cpu.cfs_quota_us', String(cpuQuota)],
           ]) as LimitFile[]),
     ...(memoryBytes === undefined
       ? []
       : [['memory', isV2 ? 'memory.max' : 'memory.limit_in_bytes', String(memoryBytes)] as const]),
-    ...(pids === undefined ? [] : [['pids', 'pids.max', String(pids)] as const]),
   ];
 }
 

@@ -4,7 +4,8 @@ import type { Container, Pod, PodSpec, SecurityContext } from '../../schema/gene
 import { containerOf, podOf } from '../volumes/testing.ts';
 import { containerAnnotations, containerHash, containerLabels, sandboxLabels } from './identity.ts';
 import { oomScoreAdjust, qosClassOf } from './qos.ts';
-import { containerResources, type MachineFacts, pageSizeName, sandboxResources, sharesOf } from './resources.ts';
+import { quotaOf, sharesOf } from './cpu.ts';
+import { containerResources, type MachineFacts, pageSizeName, sandboxResources } from './resources.ts';
 import { sandboxConfig } from './sandbox.ts';
 import { containerSecurity, verifyNonRoot } from './security.ts';
 
@@ -23,6 +24,16 @@ for (const [milli, shares] of [
   [1_000_000, 262_144],
 ] as const) {
   test(`${milli} thousandths of a CPU weigh ${shares}`, () => assert.equal(sharesOf(milli), shares));
+}
+
+for (const [milli, quotaUs] of [
+  [0, 0],
+  [5, 1000],
+  [10, 1000],
+  [200, 20_000],
+  [1500, 150_000],
+] as const) {
+  test(`${milli} thousandths of a CPU are ${quotaUs} µs a period`, () => assert.equal(quotaOf(milli), quotaUs));
 }
 
 const resourcesOf = (resources: Container['resources'], spec: Partial<PodSpec> = {}, machine = v1) => {

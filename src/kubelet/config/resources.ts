@@ -2,6 +2,7 @@ import type { Container, Pod } from '../../schema/generated/index.ts';
 import { parseQuantity, quantityMilliValue, quantityValue } from '../../schema/index.ts';
 import type { Init, LinuxContainerResources } from '../cri/types.ts';
 import { podTotal } from '../volumes/index.ts';
+import { cpuPeriodUs, quotaOf, sharesOf } from './cpu.ts';
 import { oomScoreAdjust } from './qos.ts';
 
 /** What the machine's control groups are like. */
@@ -13,11 +14,6 @@ export interface MachineFacts {
   /** As runtimes name them: `2MB`. */
   hugePageSizes: readonly string[];
 }
-
-const minShares = 2;
-const maxShares = 262_144;
-const periodUs = 100_000;
-const minQuotaUs = 1_000;
 
 type Amounts = Readonly<Record<string, string>>;
 
@@ -67,20 +63,10 @@ function linuxResources(
 ): Init<LinuxContainerResources> {
   return {
     cpuShares: sharesOf(cpuRequest ?? cpuLimit),
-    cpuPeriod: periodUs,
+    cpuPeriod: cpuPeriodUs,
     cpuQuota: quotaOf(cpuLimit),
     memoryLimitInBytes: memoryLimit,
   };
-}
-
-/** Weight of a CPU request in thousandths. None weighs as little as possible. */
-export function sharesOf(milliCpu: number): number {
-  return Math.min(Math.max(Math.trunc((milliCpu * 1024) / 1000), minShares), maxShares);
-}
-
-/** Microseconds a period; 0 is no limit. */
-function quotaOf(milliCpu: number): number {
-  return milliCpu === 0 ? 0 : Math.max(Math.trunc((milliCpu * periodUs) / 1000), minQuotaUs);
 }
 
 /** Pods do not swap; on cgroup v2 a container out of memory is killed as a whole. */

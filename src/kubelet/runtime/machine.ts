@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type CgroupLayout, readCgroupLayout, unwritableRoot } from '../cgroups/layout.ts';
+import { type CgroupLayout, readCgroupLayout, unwritableRoot } from '../cgroups/index.ts';
 import { RuntimeError } from './errors.ts';
 
 /** What of this machine decides how a containerd of our own is run. */
