@@ -19,7 +19,6 @@ export { goTypeOf, schema } from './schema.ts';
 export {
   escapeFieldValue,
   FieldSelectorError,
-  matchesFields,
   parseFieldSelector,
 } from './selectors/field-selector.ts';
 export { labelKeyProblems, labelValueProblems } from './selectors/label-names.ts';
@@ -46,7 +45,6 @@ export {
   canonicalQuantity,
   compareQuantity,
   formatQuantity,
-  multiplyQuantity,
   parseQuantity,
   type Quantity,
   QuantityError,

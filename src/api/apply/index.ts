@@ -4,7 +4,7 @@ export { deducedType, type MergeType, mergeTypeOf } from './merge-type.ts';
 export { excludeFields, type FieldFilter, resetFields } from './reset-fields.ts';
 export { fromScaleEntries, toScaleEntries } from './scale.ts';
 export {
-  hasEmptyManagedFields,
+  keepReset,
   type ManagedUpdate,
   type MergedKind,
   updateManagedFields,

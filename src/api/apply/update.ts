@@ -45,8 +45,6 @@ export interface ManagedUpdate extends MergedKind {
   timeMs: number;
   /** Drops fields that this request cannot change. See `resetFields`. */
   filter?: FieldFilter | undefined;
-  /** The request carried an explicit empty list of managedFields (which the codec does not keep). */
-  reset?: boolean;
 }
 
 export const typeOfKind = (kind: MergedKind): MergeType =>
@@ -77,7 +75,7 @@ export function updateManagedFields(request: ManagedUpdate): ManagedFieldsEntry[
 function startingManagers(request: ManagedUpdate, live: ManagedFieldsEntry[] | undefined): Managers {
   const sent = request.next.metadata.managedFields;
   if (!request.subresource) {
-    if (request.reset || isReset(sent)) return noManagers;
+    if (isReset(sent)) return noManagers;
     if (sent && sent !== live && !deepEqual(sent, live)) {
       const managers = readOrNothing(sent, false);
       if (managers.size > 0) return managers;
@@ -183,11 +181,12 @@ export const strippedFields: FieldSet = {
   'f:metadata': { '.': {}, ...Object.fromEntries(strippedMetadata.map((name) => [`f:${name}`, {}])) },
 };
 
-/** Reads the fields of an object as a client sent it, before the codec: whether managedFields was an explicit []. */
-export function hasEmptyManagedFields(object: unknown): boolean {
-  const metadata = isMap(object) ? object['metadata'] : undefined;
+/** Puts back into `object` what no codec keeps of it as it was `sent`: an empty list of managedFields, which resets it. */
+export function keepReset<T extends KubeObject>(object: T, sent: unknown): T {
+  const metadata = isMap(sent) ? sent['metadata'] : undefined;
   const entries = isMap(metadata) ? metadata['managedFields'] : undefined;
-  return Array.isArray(entries) && entries.length === 0;
+  if (Array.isArray(entries) && entries.length === 0) object.metadata = { ...object.metadata, managedFields: [] };
+  return object;
 }
 
 /** A shallow copy of `object` without metadata.managedFields. */

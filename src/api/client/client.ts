@@ -14,6 +14,7 @@ import type {
 import { apiError } from '../../kernel/status.ts';
 import type { KubeObject } from '../../schema/object.ts';
 import type { Entry } from '../../store/types.ts';
+import { keepReset } from '../apply/index.ts';
 import type { Call, Core } from '../core.ts';
 import { utf8 } from '../negotiation/index.ts';
 import { copyOf, decodeObject } from '../objects.ts';
@@ -189,7 +190,7 @@ export class InProcessClient implements Client {
     const { message } = resource.definition;
     const json = utf8(JSON.stringify(object));
     const { bytes } = this.#core.codec.fromJson(message, json, { defaults: true, gvk: resource.gvk });
-    return decodeObject(this.#core.codec, message, bytes, resource.gvk);
+    return keepReset(decodeObject(this.#core.codec, message, bytes, resource.gvk), object);
   }
 
   #served(resource: Resource, entry: Entry): KubeObject {

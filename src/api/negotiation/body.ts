@@ -9,6 +9,7 @@ import {
   type MessageName,
   unwrapEnvelope,
 } from '../../schema/index.ts';
+import { keepReset } from '../apply/index.ts';
 import type { Core } from '../core.ts';
 import { decodeObject, type Gvk } from '../objects.ts';
 import type { Media } from './accept.ts';
@@ -53,10 +54,13 @@ export async function decodeBody<T extends KubeObject>(
   media: Media,
   rules: BodyRules,
 ): Promise<T> {
-  const { decoded, yaml, complaints } = await decodeRaw(core, body, media, rules);
+  const { decoded, json, yaml, complaints } = await decodeRaw(core, body, media, rules);
   checkKind(core, body, decoded, rules);
   checkFields(yaml, complaints, rules);
-  return decodeObject<T>(core.codec, rules.message, decoded.bytes, rules.gvk);
+  const object = decodeObject<T>(core.codec, rules.message, decoded.bytes, rules.gvk);
+  // The text is read once more only where it may hold an empty list.
+  const isAmbiguous = !rules.options && !object.metadata?.managedFields && json?.includes('"managedFields"');
+  return isAmbiguous ? keepReset(object, JSON.parse(json!.toString())) : object;
 }
 
 async function decodeRaw(
@@ -64,7 +68,7 @@ async function decodeRaw(
   body: Uint8Array,
   media: Media,
   rules: BodyRules,
-): Promise<{ decoded: Decoded; yaml: string[]; complaints: string[] }> {
+): Promise<{ decoded: Decoded; json?: Buffer; yaml: string[]; complaints: string[] }> {
   const options = { defaults: true, gvk: rules.gvk };
   if (media === 'protobuf') {
     const { apiVersion, kind, message } = open(body, rules);
@@ -73,7 +77,13 @@ async function decodeRaw(
   }
   const json = media === 'yaml' ? await yamlToJson(body, rules) : { bytes: body, complaints: [] };
   const decoded = guard(body, rules, () => core.codec.fromJson(rules.message, json.bytes, options));
-  return { decoded, yaml: json.complaints, complaints: decoded.problems.map(problemText) };
+  const { buffer, byteOffset, byteLength } = json.bytes;
+  return {
+    decoded,
+    json: Buffer.from(buffer, byteOffset, byteLength),
+    yaml: json.complaints,
+    complaints: decoded.problems.map(problemText),
+  };
 }
 
 function unrecognised(body: Uint8Array, rules: BodyRules, text: string): Error {

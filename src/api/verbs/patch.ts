@@ -1,7 +1,7 @@
 import { apiError, StatusError } from '../../kernel/status.ts';
 import { CodecError, type MessageName } from '../../schema/codec.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../schema/object.ts';
-import { applyPatch, resetFields } from '../apply/index.ts';
+import { applyPatch, keepReset, resetFields } from '../apply/index.ts';
 import type { Call, Core } from '../core.ts';
 import { inVersion, trackUpdate } from '../fields.ts';
 import { decodeObject, type Gvk } from '../objects.ts';
@@ -156,7 +156,7 @@ function decode(
     const problems = [...ownProblems, ...decoded.problems.map((p) => `${p.type} field "${p.path}"`)];
     judge(call, options, problems, shown);
     checkKind(decoded, target.gvk, shown);
-    return decodeObject(core.codec, target.message, decoded.bytes, target.gvk);
+    return keepReset(decodeObject(core.codec, target.message, decoded.bytes, target.gvk), object);
   } catch (error) {
     if (error instanceof CodecError) throw undecodablePatch(shown(), told(error.message));
     throw error;

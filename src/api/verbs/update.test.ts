@@ -29,6 +29,34 @@ test('an update without change keeps the revision', () =>
     assert.equal(at(changed.json, 'metadata.resourceVersion'), '2');
   }));
 
+const managedBy = (answer: FakeAnswer): unknown => at(answer.json, 'metadata.managedFields');
+
+for (const [what, method, type] of [
+  ['an update', 'PUT', 'application/json'],
+  ['an update in YAML', 'PUT', 'application/yaml'],
+  ['a merge patch', 'PATCH', 'application/merge-patch+json'],
+] as const) {
+  test(`an empty list of managedFields in ${what} resets it; none at all keeps it`, () =>
+    withMap(async (cluster, current) => {
+      const send = (body: object): Promise<FakeAnswer> =>
+        cluster.ask(method, `${maps}/a`, { body: JSON.stringify(body), headers: { 'content-type': type } });
+      const kept = await send({ ...current, metadata: { name: 'a' } });
+      assert.equal(at(kept.json, 'metadata.managedFields.0.operation'), 'Update');
+      const reset = await send({ ...current, metadata: { name: 'a', managedFields: [] } });
+      assert.deepEqual([reset.status, managedBy(reset)], [200, undefined]);
+    }));
+}
+
+test('an empty list of managedFields from a component resets it, too', () =>
+  withMap(async (cluster) => {
+    const client = cluster.api.client({ name: 'x', groups: [] });
+    const ref = { group: '', version: 'v1', resource: 'configmaps' };
+    const current = await client.get(ref, 'a', 'default');
+    assert.equal(current.metadata.managedFields?.length, 1);
+    const reset = await client.update(ref, { ...current, metadata: { ...current.metadata, managedFields: [] } });
+    assert.equal(reset.metadata.managedFields, undefined);
+  }));
+
 test('a stale revision conflicts; none at all overwrites', () =>
   withMap(async (cluster, current) => {
     await cluster.ask('PUT', `${maps}/a`, { body: { ...current, data: { k: 'w' } } });

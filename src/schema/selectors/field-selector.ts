@@ -58,13 +58,3 @@ function unescapeValue(text: string): string {
 
 /** Writes a value so that the parser reads it back. */
 export const escapeFieldValue = (value: string): string => value.replace(/[\\,=]/g, (char) => `\\${char}`);
-
-/** Whether the fields, looked up by `fieldValue`, fulfil every requirement. A field that is absent counts as ''. */
-export function matchesFields(
-  requirements: readonly FieldRequirement[],
-  fieldValue: (field: string) => string | undefined,
-): boolean {
-  return requirements.every(
-    ({ field, operator, value }) => ((fieldValue(field) ?? '') === value) === (operator === '='),
-  );
-}

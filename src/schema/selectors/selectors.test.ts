@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
-import { escapeFieldValue, matchesFields, parseFieldSelector } from './field-selector.ts';
+import { escapeFieldValue, parseFieldSelector } from './field-selector.ts';
 import { parseLabelSelector } from './label-parser.ts';
 import { formatLabelSelector, matchesLabels, requirementsOfLabels, requirementsOfSelector } from './label-selector.ts';
 
@@ -106,11 +106,4 @@ describe('field selectors', () => {
   ] as const) {
     test(`${selector} is refused`, () => assert.throws(() => parseFieldSelector(selector), { message }));
   }
-  test('matching: a field that is absent is empty', () => {
-    const fields: Record<string, string> = { a: '1' };
-    const holds = (selector: string): boolean => matchesFields(parseFieldSelector(selector), (field) => fields[field]);
-    assert.ok(holds('a=1,b='));
-    assert.ok(!holds('a!=1'));
-    assert.ok(holds('b!=1'));
-  });
 });

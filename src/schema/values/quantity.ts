@@ -144,13 +144,6 @@ export function subtractQuantity(a: Quantity, b: Quantity): Quantity {
   return addQuantity(a, { ...b, value: -b.value });
 }
 
-/** a * factor, for whole factors. */
-export const multiplyQuantity = (a: Quantity, factor: number | bigint): Quantity => ({
-  value: a.value * BigInt(factor),
-  scale: a.scale,
-  format: a.format,
-});
-
 /** A whole number as a quantity. */
 export const quantityFromInteger = (value: number | bigint, format: QuantityFormat = 'DecimalSI'): Quantity => ({
   value: BigInt(value),
