@@ -5,16 +5,15 @@ import { matchesLabels, requirementsOfSelector } from '../schema/index.ts';
 import type { ClusterRole, PolicyRule } from '../schema/generated/index.ts';
 import {
   type Action,
+  carryOut,
   type Controller,
   type ControllerEnv,
-  carryOut,
   controllerOf,
   done,
   follow,
-  queueLimit,
-  readerName,
+  queueOf,
+  readingBy,
   type SyncResult,
-  WorkQueue,
 } from './runtime/index.ts';
 
 const name = 'clusterrole-aggregation-controller';
@@ -23,7 +22,7 @@ const workers = 1;
 const byName = (a: ClusterRole, b: ClusterRole): number => ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1);
 
 /** Plans the rules of `role`, taken from `all` roles. */
-export function planAggregation(role: ClusterRole, all: readonly ClusterRole[]): Action[] {
+function planAggregation(role: ClusterRole, all: readonly ClusterRole[]): Action[] {
   const selectors = role.aggregationRule?.clusterRoleSelectors;
   if (!selectors) return [];
   const rules: PolicyRule[] = [];
@@ -40,8 +39,8 @@ export function planAggregation(role: ClusterRole, all: readonly ClusterRole[]):
   return isDeepStrictEqual(rules, role.rules ?? []) ? [] : [{ do: 'update', ref: clusterRoles, object }];
 }
 
-export function clusterRoleAggregationController({ clientFor, clock, log }: ControllerEnv): Controller {
-  const client = clientFor(name);
+export function clusterRoleAggregationController(env: ControllerEnv): Controller {
+  const client = env.clientFor(name);
   /** Names of the roles that aggregate. Few: three of upstream's, and what an administrator adds. */
   const aggregating = new Set<string>();
 
@@ -53,19 +52,15 @@ export function clusterRoleAggregationController({ clientFor, clock, log }: Cont
   };
 
   const overflowed = (): void => roles.relist();
-  const queue = new WorkQueue({ name, clock, log, workers, limit: queueLimit, sync, overflowed });
+  const queue = queueOf(env, { name, workers, sync, overflowed });
   const addAll = (): void => queue.addAll(aggregating);
-  const roles = follow<ClusterRole>(
-    clusterRoles,
-    { client: clientFor(readerName), clock, log },
-    {
-      changed({ metadata, aggregationRule }, deleted) {
-        if (aggregationRule && !deleted) aggregating.add(metadata.name ?? '');
-        else aggregating.delete(metadata.name ?? '');
-        addAll();
-      },
-      relisted: addAll,
+  const roles = follow<ClusterRole>(clusterRoles, readingBy(env), {
+    changed({ metadata, aggregationRule }, deleted) {
+      if (aggregationRule && !deleted) aggregating.add(metadata.name ?? '');
+      else aggregating.delete(metadata.name ?? '');
+      addAll();
     },
-  );
+    relisted: addAll,
+  });
   return controllerOf(name, queue, [roles]);
 }

@@ -47,7 +47,7 @@ export interface KubernetesServiceState {
 type Target = { ip: string; port: number };
 
 /** Plans all four objects. The Service is left as it is once it exists. */
-export function planKubernetesService(
+function planKubernetesService(
   options: KubernetesServiceOptions,
   state: KubernetesServiceState,
   nowMs: number,

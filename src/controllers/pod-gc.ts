@@ -16,11 +16,11 @@ import {
   follow,
   keyOf,
   lookIn,
-  queueLimit,
+  queueOf,
   readerName,
-  type SyncResult,
+  readingBy,
   splitKey,
-  WorkQueue,
+  type SyncResult,
 } from './runtime/index.ts';
 
 const name = 'pod-garbage-collector';
@@ -37,19 +37,16 @@ export interface PodGcOptions {
 }
 
 export function podGcController(env: ControllerEnv, options: PodGcOptions = {}): Controller {
-  const { clientFor, clock, log } = env;
+  const { clientFor, clock } = env;
   const reader = clientFor(readerName);
   const collector = new Collector(reader, clientFor(name), clock, options.endedLimit ?? endedLimit);
-  const queue = new WorkQueue({
+  const queue = queueOf(env, {
     name,
-    clock,
-    log,
     workers,
-    limit: queueLimit,
     sync: (key) => collector.sync(key),
     overflowed: () => followedPods.relist(),
   });
-  const following = { client: reader, clock, log };
+  const following = readingBy(env);
   const followed = follow<Node>(nodes, following, {
     changed(node, deleted) {
       if (collector.noteNode(node, deleted)) queue.add(node.metadata.name ?? '');

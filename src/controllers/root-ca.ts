@@ -12,11 +12,7 @@ const description =
   'clusters.';
 
 /** Plans the ConfigMap of one namespace. */
-export function planRootCa(
-  namespace: Namespace | undefined,
-  configMap: ConfigMap | undefined,
-  bundle: string,
-): Action[] {
+function planRootCa(namespace: Namespace | undefined, configMap: ConfigMap | undefined, bundle: string): Action[] {
   if (namespace?.status?.phase !== 'Active') return [];
   const data = { 'ca.crt': bundle };
   if (!configMap) {

@@ -5,17 +5,17 @@ import { isReason } from '../kernel/index.ts';
 import type { Secret, ServiceAccount } from '../schema/generated/index.ts';
 import type { KubeObject } from '../schema/object.ts';
 import {
+  carryOut,
   type Controller,
   type ControllerEnv,
-  carryOut,
   controllerOf,
   done,
   find,
   follow,
-  queueLimit,
+  queueOf,
   readerName,
+  readingBy,
   type SyncResult,
-  WorkQueue,
 } from './runtime/index.ts';
 
 const name = 'tokens-controller';
@@ -40,7 +40,7 @@ type Task =
   | { do: 'account'; namespace: string; name: string };
 
 /** The data that the secret still needs; undefined when it is complete. Texts are not encoded yet. */
-export function missingData(
+function missingData(
   secret: Secret,
   bundle: string,
 ): { needsToken: boolean; data: Record<string, string> } | undefined {
@@ -55,14 +55,11 @@ export function missingData(
 const encoded = (text: string): string => Buffer.from(text).toString('base64');
 
 export function tokenController(env: ControllerEnv, tokens: TokenOptions): Controller {
-  const { clientFor, clock, log } = env;
+  const { clientFor } = env;
   const keeper = new TokenKeeper(clientFor(readerName), tokens);
-  const queue = new WorkQueue({
+  const queue = queueOf(env, {
     name,
-    clock,
-    log,
     workers,
-    limit: queueLimit,
     async sync(key): Promise<SyncResult> {
       await keeper.carryOut(JSON.parse(key) as Task);
       return done;
@@ -70,7 +67,7 @@ export function tokenController(env: ControllerEnv, tokens: TokenOptions): Contr
     overflowed: () => followed.relist(),
   });
   const add = (task: Task): void => queue.add(JSON.stringify(task));
-  const options = { client: clientFor(readerName), clock, log };
+  const options = readingBy(env);
   const followed = follow<Secret>(
     secrets,
     { ...options, selection: { fieldSelector: `type=${secretType}` } },

@@ -7,7 +7,7 @@ const name = 'service-account-controller';
 const accountName = 'default';
 
 /** Plans the account of one namespace. */
-export function planServiceAccount(namespace: Namespace | undefined, account: ServiceAccount | undefined): Action[] {
+function planServiceAccount(namespace: Namespace | undefined, account: ServiceAccount | undefined): Action[] {
   if (namespace?.status?.phase !== 'Active' || account) return [];
   const metadata = { name: accountName, namespace: namespace.metadata.name ?? '' };
   return [{ do: 'create', ref: serviceAccounts, object: { apiVersion: 'v1', kind: 'ServiceAccount', metadata } }];

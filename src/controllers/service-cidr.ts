@@ -5,16 +5,15 @@ import { formatTime } from '../kernel/index.ts';
 import type { Condition, IPAddress, ServiceCIDR } from '../schema/generated/index.ts';
 import {
   type Action,
+  carryOut,
   type Controller,
   type ControllerEnv,
-  carryOut,
   controllerOf,
   done,
   follow,
-  queueLimit,
-  readerName,
+  queueOf,
+  readingBy,
   type SyncResult,
-  WorkQueue,
 } from './runtime/index.ts';
 
 const name = 'service-cidrs-controller';
@@ -24,7 +23,7 @@ const allocated = 'ipaddress.kubernetes.io/managed-by=ipallocator.k8s.io';
 const workers = 1;
 
 /** Plans the next step for one ServiceCIDR. `addresses` is looked at only while it is being deleted. */
-export function planServiceCidr(
+function planServiceCidr(
   cidr: ServiceCIDR,
   all: readonly ServiceCIDR[],
   addresses: readonly IPAddress[],
@@ -98,8 +97,8 @@ function holds({ network, bits }: Range, address: string): boolean {
 
 const contains = (outer: Range, inner: Range): boolean => outer.bits <= inner.bits && holds(outer, inner.network);
 
-export function serviceCidrController({ clientFor, clock, log }: ControllerEnv): Controller {
-  const client = clientFor(name);
+export function serviceCidrController(env: ControllerEnv): Controller {
+  const client = env.clientFor(name);
   /** ServiceCIDRs that wait for addresses to go. */
   const deleting = new Set<string>();
 
@@ -110,14 +109,14 @@ export function serviceCidrController({ clientFor, clock, log }: ControllerEnv):
     const addresses = cidr.metadata.deletionTimestamp
       ? (await client.list<IPAddress>(ipAddresses, { labelSelector: allocated })).items
       : [];
-    await carryOut(client, planServiceCidr(cidr, items, addresses, clock.nowMs()));
+    await carryOut(client, planServiceCidr(cidr, items, addresses, env.clock.nowMs()));
     return done;
   };
 
   const overflowed = (): void => cidrs.relist();
-  const queue = new WorkQueue({ name, clock, log, workers, limit: queueLimit, sync, overflowed });
+  const queue = queueOf(env, { name, workers, sync, overflowed });
   const addDeleting = (): void => queue.addAll(deleting);
-  const options = { client: clientFor(readerName), clock, log };
+  const options = readingBy(env);
   const cidrs = follow<ServiceCIDR>(serviceCidrs, options, {
     changed({ metadata }, deleted) {
       const key = metadata.name ?? '';

@@ -13,17 +13,16 @@ import type { PersistentVolume, PersistentVolumeClaim, Pod, VolumeAttributesClas
 import type { KubeObject } from '../schema/object.ts';
 import {
   type Action,
+  carryOut,
   type Controller,
   type ControllerEnv,
-  carryOut,
   controllerOf,
   done,
-  type Following,
   find,
   follow,
-  queueLimit,
-  readerName,
-  WorkQueue,
+  type Following,
+  queueOf,
+  readingBy,
 } from './runtime/index.ts';
 
 const workers = 2;
@@ -59,7 +58,7 @@ function withFinalizers(object: KubeObject, ref: ResourceRef, finalizers: string
 }
 
 /** A Pod uses a claim from when it has a node: before that no kubelet starts it with a claim that is being deleted. */
-export function podUsesClaim(pod: Pod, claim: string): boolean {
+function podUsesClaim(pod: Pod, claim: string): boolean {
   if (!pod.spec?.nodeName) return false;
   return (pod.spec.volumes ?? []).some(
     ({ name, persistentVolumeClaim, ephemeral }) =>
@@ -69,7 +68,7 @@ export function podUsesClaim(pod: Pod, claim: string): boolean {
 }
 
 /** True when a claim names the class in what it wants, has, or is being changed to. */
-export function claimUsesClass({ spec, status }: PersistentVolumeClaim, name: string): boolean {
+function claimUsesClass({ spec, status }: PersistentVolumeClaim, name: string): boolean {
   return (
     spec?.volumeAttributesClassName === name ||
     status?.currentVolumeAttributesClassName === name ||
@@ -116,21 +115,15 @@ export const storageProtectionControllers = (env: (name: string) => ControllerEn
   protectionController(classProtection, env('vac-protection')),
 ];
 
-function protectionController<T extends KubeObject>(
-  protection: Protection<T>,
-  { clientFor, clock, log }: ControllerEnv,
-): Controller {
+function protectionController<T extends KubeObject>(protection: Protection<T>, env: ControllerEnv): Controller {
   const { name, ref, finalizer } = protection;
-  const client = clientFor(name);
+  const client = env.clientFor(name);
   /** Keys of objects that wait for their users to go. */
   const waiting = new Set<string>();
 
-  const queue = new WorkQueue({
+  const queue = queueOf(env, {
     name,
-    clock,
-    log,
     workers,
-    limit: queueLimit,
     async sync(key) {
       const [namespace, objectName] = splitKey(key);
       const object = await find<T>(client, ref, objectName, namespace);
@@ -144,7 +137,7 @@ function protectionController<T extends KubeObject>(
     overflowed: () => protectedObjects.relist(),
   });
   const lookAgain = (): void => queue.addAll(waiting);
-  const options = { client: clientFor(readerName), clock, log };
+  const options = readingBy(env);
   const protectedObjects: Following = follow<T>(ref, options, {
     changed({ metadata }, deleted) {
       const key = `${metadata.namespace ?? ''}/${metadata.name}`;

@@ -13,12 +13,12 @@ import {
   follow,
   keyOf,
   lookIn,
-  queueLimit,
+  queueOf,
   readerName,
+  readingBy,
   recorderFor,
-  type SyncResult,
   splitKey,
-  WorkQueue,
+  type SyncResult,
 } from './runtime/index.ts';
 import { stayOn } from './tolerations.ts';
 
@@ -30,20 +30,17 @@ const workers = 8;
 const isPodKey = (key: string): boolean => key.includes('/');
 
 export function taintEvictionController(env: ControllerEnv): Controller {
-  const { clientFor, clock, log } = env;
+  const { clientFor, clock } = env;
   const reader = clientFor(readerName);
   const recorder = recorderFor(env, account, name);
   const evictor = new Evictor({ reader, client: clientFor(account), recorder, clock }, (keys) => queue.addAll(keys));
-  const queue = new WorkQueue({
+  const queue = queueOf(env, {
     name,
-    clock,
-    log,
     workers,
-    limit: queueLimit,
     sync: (key) => (isPodKey(key) ? evictor.syncPod(key) : evictor.syncNode(key)),
     overflowed: () => followed.relist(),
   });
-  const options = { client: reader, clock, log };
+  const options = readingBy(env);
   const followed = follow<Node>(nodes, options, {
     changed(node, deleted) {
       if (evictor.noteTaints(node, deleted)) queue.add(node.metadata.name ?? '');

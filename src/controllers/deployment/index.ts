@@ -6,10 +6,10 @@ import { isReason } from '../../kernel/index.ts';
 import { formatLabelSelector, matchesLabels, requirementsOfSelector } from '../../schema/index.ts';
 import type { Deployment, Pod, ReplicaSet } from '../../schema/generated/index.ts';
 import {
+  claim,
   type ClaimKind,
   type Controller,
   type ControllerEnv,
-  claim,
   controllerOf,
   controllerRefOf,
   done,
@@ -17,13 +17,12 @@ import {
   followOwned,
   lookIn,
   namespaceIsTerminating,
-  queueLimit,
-  readerName,
+  queueOf,
+  readingBy,
   recorderFor,
-  type SyncResult,
   splitKey,
+  type SyncResult,
   takeClaims,
-  WorkQueue,
 } from '../runtime/index.ts';
 import { progressDeadlineMs } from './bounds.ts';
 import { news, withNews } from './conditions.ts';
@@ -36,21 +35,18 @@ const workers = 5;
 const claims: ClaimKind = { owner: { ref: deployments, ...deploymentKind }, dependents: replicaSets };
 
 export function deploymentController(env: ControllerEnv): Controller {
-  const { clientFor, clock, log } = env;
+  const { clientFor, clock } = env;
   const recorder = recorderFor(env, name);
   const syncer = new Syncer(clientFor(name), recorder, clock);
-  const queue = new WorkQueue({
+  const queue = queueOf(env, {
     name,
-    clock,
-    log,
     workers,
-    limit: queueLimit,
     sync: (key) => syncer.sync(key),
     overflowed: () => followed.relist(),
   });
   // Pods are not followed: what a Deployment wants to know of them stands in the status of its ReplicaSets.
   const selectorOf = ({ spec }: Deployment) => requirementsOfSelector(spec.selector);
-  const options = { client: clientFor(readerName), clock, log };
+  const options = readingBy(env);
   const followed = followOwned(options, claims, selectorOf, (keys) => queue.addAll(keys));
   return controllerOf(name, queue, [followed], recorder);
 }

@@ -8,24 +8,24 @@ import type { Client } from '../../client/types.ts';
 import { formatLabelSelector, requirementsOfLabels } from '../../schema/index.ts';
 import type { EndpointSlice, Endpoints, Node, Pod, Service } from '../../schema/generated/index.ts';
 import {
+  carryOut,
   type Controller,
   type ControllerEnv,
-  carryOut,
   controllerOf,
   done,
-  type Following,
   find,
   follow,
+  type Following,
   keyOf,
   LastSeen,
   namespaceIsTerminating,
-  queueLimit,
-  readerName,
+  queueOf,
+  readingBy,
   recorderFor,
   SelectorIndex,
-  type SyncResult,
   splitKey,
-  WorkQueue,
+  type SyncResult,
+  type WorkQueue,
 } from '../runtime/index.ts';
 import { planEndpoints } from './endpoints-plan.ts';
 import { leaderAnnotation } from './mirror-plan.ts';
@@ -54,11 +54,8 @@ export function endpointsControllers(env: ControllerEnv): Controller[] {
 }
 
 /** Tells of Services that changed, and of those whose pods did. */
-function followServices(
-  { clientFor, clock, log }: ControllerEnv,
-  changed: (keys: readonly string[]) => void,
-): Following {
-  const options = { client: clientFor(readerName), clock, log };
+function followServices(env: ControllerEnv, changed: (keys: readonly string[]) => void): Following {
+  const options = readingBy(env);
   const selectors = new SelectorIndex();
   const seen = new LastSeen<{ labels: Labels; mark: string }>();
   const followed = follow<Service>(services, options, {
@@ -115,7 +112,7 @@ const subjectOf = ({ metadata }: Service) => ({ apiVersion: 'v1', kind: 'Service
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function sliceController(env: ControllerEnv, overflowed: () => void): Fed {
-  const { clientFor, clock, log } = env;
+  const { clientFor } = env;
   const name = 'endpointslice-controller';
   const client = clientFor(name);
   const recorder = recorderFor(env, name, 'endpoint-slice-controller');
@@ -147,11 +144,11 @@ function sliceController(env: ControllerEnv, overflowed: () => void): Fed {
     return missingNode.length ? { again: true, withinMs: nodeWaitMs } : done;
   };
 
-  const queue = new WorkQueue({ name, clock, log, workers, limit: queueLimit, sync, overflowed });
+  const queue = queueOf(env, { name, workers, sync, overflowed });
   const selection = { labelSelector: `${managedByLabel}=${manager}` };
   const followed = follow<EndpointSlice>(
     endpointSlices,
-    { client: clientFor(readerName), clock, log, selection },
+    { ...readingBy(env), selection },
     {
       changed({ metadata }) {
         const { namespace = '', labels = {} } = metadata;
@@ -175,7 +172,7 @@ async function zonesOf(client: Client, pods: readonly Pod[]): Promise<Map<string
 }
 
 function endpointsController(env: ControllerEnv, overflowed: () => void): Fed {
-  const { clientFor, clock, log } = env;
+  const { clientFor } = env;
   const name = 'endpoint-controller';
   const client = clientFor(name);
   const recorder = recorderFor(env, name);
@@ -206,22 +203,18 @@ function endpointsController(env: ControllerEnv, overflowed: () => void): Fed {
     return done;
   };
 
-  const queue = new WorkQueue({ name, clock, log, workers, limit: queueLimit, sync, overflowed });
+  const queue = queueOf(env, { name, workers, sync, overflowed });
   let isFirstList = true;
-  const followed = follow<Endpoints>(
-    endpointsRef,
-    { client: clientFor(readerName), clock, log },
-    {
-      changed({ metadata }, deleted) {
-        // At the start, those whose Service went meanwhile; later, Endpoints may well come before their Service.
-        const isLeft = isFirstList && !metadata.annotations?.[leaderAnnotation];
-        if (deleted || isLeft) queue.add(keyOf(metadata));
-      },
-      listed() {
-        isFirstList = false;
-      },
-      relisted: overflowed,
+  const followed = follow<Endpoints>(endpointsRef, readingBy(env), {
+    changed({ metadata }, deleted) {
+      // At the start, those whose Service went meanwhile; later, Endpoints may well come before their Service.
+      const isLeft = isFirstList && !metadata.annotations?.[leaderAnnotation];
+      if (deleted || isLeft) queue.add(keyOf(metadata));
     },
-  );
+    listed() {
+      isFirstList = false;
+    },
+    relisted: overflowed,
+  });
   return { controller: controllerOf(name, queue, [followed], recorder), queue };
 }

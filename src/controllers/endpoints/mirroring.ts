@@ -3,21 +3,20 @@ import { endpointSlices, endpoints as endpointsRef, services } from '../../clien
 import { formatLabelSelector } from '../../schema/index.ts';
 import type { EndpointSlice, Endpoints, Service } from '../../schema/generated/index.ts';
 import {
+  carryOut,
   type Controller,
   type ControllerEnv,
-  carryOut,
   controllerOf,
   done,
   find,
   follow,
   keyOf,
   namespaceIsTerminating,
-  queueLimit,
-  readerName,
+  queueOf,
+  readingBy,
   recorderFor,
-  type SyncResult,
   splitKey,
-  WorkQueue,
+  type SyncResult,
 } from '../runtime/index.ts';
 import { isMirrored, mirrorManager, planMirror } from './mirror-plan.ts';
 import { managedByLabel, serviceNameLabel } from './slices-plan.ts';
@@ -28,7 +27,7 @@ const workers = 5;
 const hasSelector = ({ spec }: Service): boolean => Object.keys(spec?.selector ?? {}).length > 0;
 
 export function endpointSliceMirroringController(env: ControllerEnv): Controller {
-  const { clientFor, clock, log } = env;
+  const { clientFor } = env;
   const client = clientFor(name);
   const recorder = recorderFor(env, name, 'endpoint-slice-mirroring-controller');
 
@@ -69,16 +68,13 @@ export function endpointSliceMirroringController(env: ControllerEnv): Controller
     return done;
   };
 
-  const queue = new WorkQueue({
+  const queue = queueOf(env, {
     name,
-    clock,
-    log,
     workers,
-    limit: queueLimit,
     sync,
     overflowed: () => followed.relist(),
   });
-  const options = { client: clientFor(readerName), clock, log };
+  const options = readingBy(env);
   const followed = follow<Service>(services, options, {
     changed(service) {
       if (!hasSelector(service) || mirrored.has(keyOf(service.metadata))) queue.add(keyOf(service.metadata));

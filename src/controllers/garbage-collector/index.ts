@@ -6,15 +6,7 @@
 import type { Client, EventSubject } from '../../client/types.ts';
 import { nextTurn } from '../../kernel/index.ts';
 import type { ObjectMeta, OwnerReference } from '../../schema/object.ts';
-import {
-  type Controller,
-  type ControllerEnv,
-  controllerOf,
-  done,
-  queueLimit,
-  recorderFor,
-  WorkQueue,
-} from '../runtime/index.ts';
+import { type Controller, type ControllerEnv, controllerOf, done, queueOf, recorderFor } from '../runtime/index.ts';
 import {
   blocks,
   foregroundFinalizer,
@@ -47,19 +39,16 @@ export interface GarbageCollectorOptions {
 }
 
 export function garbageCollector(env: ControllerEnv, options: GarbageCollectorOptions): Controller {
-  const { clientFor, clock, log } = env;
+  const { clientFor } = env;
   const { ownership } = options;
   const client = clientFor(name);
   const recorder = recorderFor(env, name, component);
   const collector = new Collector(client, ownership, (at, reference) =>
     recorder.event(subjectOf(at), 'Warning', 'OwnerRefInvalidNamespace', misplaced(reference)),
   );
-  const queue = new WorkQueue({
+  const queue = queueOf(env, {
     name,
-    clock,
-    log,
     workers,
-    limit: queueLimit,
     async sync(key) {
       await collector.carryOut(JSON.parse(key) as Task);
       return done;

@@ -12,10 +12,9 @@ import {
   done,
   find,
   follow,
-  queueLimit,
-  readerName,
+  queueOf,
+  readingBy,
   type SyncResult,
-  WorkQueue,
 } from '../runtime/index.ts';
 import { deletionConditions, type Remainder } from './conditions.ts';
 
@@ -45,7 +44,7 @@ export interface NamespaceOptions {
 const isPods = ({ group, resource }: ResourceRef): boolean => group === '' && resource === 'pods';
 
 export function namespaceController(env: ControllerEnv, { resources }: NamespaceOptions): Controller {
-  const { clientFor, clock, log } = env;
+  const { clientFor, clock } = env;
   const client = clientFor(name);
 
   const sync = async (key: string): Promise<SyncResult> => {
@@ -64,16 +63,12 @@ export function namespaceController(env: ControllerEnv, { resources }: Namespace
   };
 
   const overflowed = (): void => followed.relist();
-  const queue = new WorkQueue({ name, clock, log, workers, limit: queueLimit, sync, overflowed });
-  const followed = follow<Namespace>(
-    namespaces,
-    { client: clientFor(readerName), clock, log },
-    {
-      changed: ({ metadata }, deleted) => {
-        if (!deleted && metadata.deletionTimestamp) queue.add(metadata.name ?? '');
-      },
+  const queue = queueOf(env, { name, workers, sync, overflowed });
+  const followed = follow<Namespace>(namespaces, readingBy(env), {
+    changed: ({ metadata }, deleted) => {
+      if (!deleted && metadata.deletionTimestamp) queue.add(metadata.name ?? '');
     },
-  );
+  });
   return controllerOf(name, queue, [followed]);
 }
 

@@ -3,8 +3,8 @@ import { formatTime } from '../../kernel/index.ts';
 import type { Node, NodeCondition } from '../../schema/generated/index.ts';
 
 /** Silence after which a node counts as lost; a node that never reported has a little longer. */
-export const graceMs = 50_000;
-export const startupGraceMs = 60_000;
+const graceMs = 50_000;
+const startupGraceMs = 60_000;
 
 /** One moment by both clocks. */
 export interface Moment {

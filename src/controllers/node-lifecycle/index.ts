@@ -17,11 +17,11 @@ import {
   find,
   follow,
   lookIn,
-  queueLimit,
+  queueOf,
   readerName,
+  readingBy,
   recorderFor,
   type SyncResult,
-  WorkQueue,
 } from '../runtime/index.ts';
 import { type Health, heardLease, heardStatus, isReadyNode, lostAfterMs, readyOf, withUnknown } from './health.ts';
 import { evictingKey, isEvicting, planTaints } from './taints.ts';
@@ -41,20 +41,17 @@ const olderLabels = [
 ] as const;
 
 export function nodeLifecycleController(env: ControllerEnv): Controller {
-  const { clientFor, clock, log } = env;
+  const { clientFor, clock } = env;
   const reader = clientFor(readerName);
   const recorder = recorderFor(env, name);
   const overseer = new Overseer({ reader, client: clientFor(name), recorder, clock }, (keys) => queue.addAll(keys));
-  const queue = new WorkQueue({
+  const queue = queueOf(env, {
     name,
-    clock,
-    log,
     workers,
-    limit: queueLimit,
     sync: (key) => overseer.sync(key),
     overflowed: () => followed.relist(),
   });
-  const options = { client: reader, clock, log };
+  const options = readingBy(env);
   const followed = follow<Node>(nodes, options, {
     changed(node, deleted) {
       const key = node.metadata.name ?? '';

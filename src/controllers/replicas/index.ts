@@ -18,10 +18,10 @@ import {
 import type { Pod, ReplicaSet, ReplicationController } from '../../schema/generated/index.ts';
 import { isActive, nextAvailableInMs } from '../pod-state.ts';
 import {
+  claim,
   type ClaimKind,
   type Controller,
   type ControllerEnv,
-  claim,
   controllerOf,
   controllerRefOf,
   controllerRefTo,
@@ -29,13 +29,13 @@ import {
   find,
   followOwned,
   lookIn,
-  queueLimit,
+  queueOf,
   readerName,
+  readingBy,
   recorderFor,
-  type SyncResult,
   splitKey,
+  type SyncResult,
   takeClaims,
-  WorkQueue,
 } from '../runtime/index.ts';
 import { podsToDelete } from './deletion-order.ts';
 import { type Failure, missingPods, podFromTemplate, type Replicated, statusOf } from './plan.ts';
@@ -68,23 +68,20 @@ export const replicationController = (env: ControllerEnv): Controller =>
   });
 
 function replicaController<T extends Replicated>(env: ControllerEnv, kind: ReplicaKind<T>): Controller {
-  const { clientFor, clock, log } = env;
+  const { clientFor, clock } = env;
   const { name, owner } = kind;
   const reader = clientFor(readerName);
   const client = clientFor(name);
   const recorder = recorderFor(env, name);
   const syncer = new Syncer<T>({ kind, reader, client, clock, writer: { client, recorder } });
 
-  const queue = new WorkQueue({
+  const queue = queueOf(env, {
     name,
-    clock,
-    log,
     workers,
-    limit: queueLimit,
     sync: (key) => syncer.sync(key),
     overflowed: () => followed.relist(),
   });
-  const options = { client: reader, clock, log };
+  const options = readingBy(env);
   const claims = { owner, dependents: podsRef };
   const followed = followOwned<T>(options, claims, kind.selectorOf, (keys) => queue.addAll(keys));
   return controllerOf(name, queue, [followed], recorder);

@@ -14,7 +14,7 @@ export interface Replicated extends KubeObject {
 /** Pods that one step creates or deletes at most. */
 export const burst = 500;
 
-export const replicasOf = ({ spec }: Replicated): number => spec.replicas ?? 1;
+const replicasOf = ({ spec }: Replicated): number => spec.replicas ?? 1;
 
 /** Above 0: pods to create; below: pods to delete. `pods` are the active ones. */
 export function missingPods(owner: Replicated, pods: readonly Pod[]): number {

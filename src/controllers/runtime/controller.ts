@@ -2,8 +2,8 @@ import { createEventRecorder } from '../../client/index.ts';
 import type { Client, EventRecorder } from '../../client/types.ts';
 import { defaultBudget } from '../../config/budget.ts';
 import type { Clock, Logger } from '../../kernel/index.ts';
-import type { Following } from './follow.ts';
-import type { WorkQueue } from './work-queue.ts';
+import type { FollowOptions, Following } from './follow.ts';
+import { WorkQueue, type WorkQueueOptions } from './work-queue.ts';
 
 /** What every controller is given. */
 export interface ControllerEnv {
@@ -23,8 +23,20 @@ export interface Controller {
 /** Watches go by the controller manager's rights: the controllers' own roles let them write only. */
 export const readerName = 'kube-controller-manager';
 
+/** Follows as the reader does. */
+export const readingBy = ({ clientFor, clock, log }: ControllerEnv): FollowOptions => ({
+  client: clientFor(readerName),
+  clock,
+  log,
+});
+
 /** Keys that may wait in one controller's queue. */
-export const queueLimit = 10_000;
+const queueLimit = 10_000;
+
+export const queueOf = (
+  { clock, log }: ControllerEnv,
+  options: Omit<WorkQueueOptions, 'clock' | 'log' | 'limit'>,
+): WorkQueue => new WorkQueue({ ...options, clock, log, limit: queueLimit });
 
 /** `alsoStop`: what else the controller holds, stopped last. */
 export const controllerOf = (

@@ -5,8 +5,9 @@ export {
   type Controller,
   type ControllerEnv,
   controllerOf,
-  queueLimit,
+  queueOf,
   readerName,
+  readingBy,
   recorderFor,
 } from './controller.ts';
 export { type Follower, type FollowOptions, type Following, follow } from './follow.ts';

@@ -4,9 +4,9 @@ import { isReason } from '../../kernel/index.ts';
 import type { Namespace } from '../../schema/generated/index.ts';
 import type { KubeObject } from '../../schema/object.ts';
 import { type Action, carryOut, find, namespaceIsTerminating } from './actions.ts';
-import { type Controller, type ControllerEnv, controllerOf, queueLimit, readerName } from './controller.ts';
+import { type Controller, type ControllerEnv, controllerOf, queueOf, readerName, readingBy } from './controller.ts';
 import { type Following, follow } from './follow.ts';
-import { done, type SyncResult, WorkQueue } from './work-queue.ts';
+import { done, type SyncResult } from './work-queue.ts';
 
 /** An object of the same name that namespaces have. */
 export interface PerNamespace<T extends KubeObject> {
@@ -26,11 +26,11 @@ const isSettled = (error: unknown): boolean =>
 
 /** Follows all namespaces and the object in each; carries out the plan of a namespace when either changes. */
 export function perNamespaceController<T extends KubeObject>(
-  { clientFor, clock, log }: ControllerEnv,
+  env: ControllerEnv,
   { name, ref, objectName, plan }: PerNamespace<T>,
 ): Controller {
-  const reader = clientFor(readerName);
-  const writer = clientFor(name);
+  const reader = env.clientFor(readerName);
+  const writer = env.clientFor(name);
 
   const sync = async (key: string): Promise<SyncResult> => {
     const namespace = await find<Namespace>(reader, namespaces, key);
@@ -44,8 +44,8 @@ export function perNamespaceController<T extends KubeObject>(
   };
 
   const relist = (): void => followedNamespaces.relist();
-  const queue = new WorkQueue({ name, clock, log, workers, limit: queueLimit, sync, overflowed: relist });
-  const options = { client: reader, clock, log };
+  const queue = queueOf(env, { name, workers, sync, overflowed: relist });
+  const options = readingBy(env);
   const followedNamespaces: Following = follow<Namespace>(namespaces, options, {
     changed: ({ metadata }, deleted) => {
       if (!deleted) queue.add(metadata.name ?? '');
