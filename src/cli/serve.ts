@@ -245,7 +245,13 @@ function createApi(parts: ApiParts, log: Logger): Api {
       ...discovery.paths(),
       ...new OpenApi(served).paths(),
       ...authentication.paths,
-      ...healthPaths([], [{ name: 'poststarthook/bootstrap', check: () => readiness.bootstrapped }]),
+      ...healthPaths(
+        [{ name: 'etcd', check: () => store.isHealthy() }],
+        [
+          { name: 'etcd-readiness', check: () => store.isHealthy() },
+          { name: 'poststarthook/bootstrap', check: () => readiness.bootstrapped },
+        ],
+      ),
       versionPath,
       metricsPath(store, audit),
     ],

@@ -126,6 +126,10 @@ export class CachedStore implements Store {
     return this.#parts.publisher.reached(revision, timeoutMs);
   }
 
+  isHealthy(): boolean {
+    return !this.#closed && this.#parts.backend.isHealthy?.() !== false;
+  }
+
   close(): Promise<void> {
     if (this.#closed && !this.#closing) return Promise.resolve();
     this.#closing ??= this.#shutDown();

@@ -204,6 +204,8 @@ export interface Store {
   /** Resolves when `revision` is published. */
   reached(revision: number, timeoutMs: number): Promise<boolean>;
 
+  /** Whether writes can be expected to succeed: it is open, and its backend answers. Costs nothing. */
+  isHealthy(): boolean;
   /** Writes everything soft, waits for pending commits and closes the backend. */
   close(): Promise<void>;
   stats(): StoreStats;
@@ -263,6 +265,8 @@ export interface Backend {
     closed: (error: Error) => void,
   ): Subscription;
   compact(revision: number): Promise<void>;
+  /** Where the place is another process (etcd): whether it answers, as far as the last call and the watch tell. */
+  isHealthy?(): boolean;
   /** A consistent copy in `path` while running. */
   snapshot(path: string): Promise<void>;
   close(): Promise<void>;

@@ -254,6 +254,18 @@ describe('etcd', { skip: drivers.find((driver) => driver.name === 'etcd')!.skip 
     await other.close();
   });
 
+  withSubject('an etcd that has gone is told of, and that it is back', async (subject) => {
+    const store = await openSampleStore({ clock: systemClock, backend: await subject.open() });
+    await put(store, 'a');
+    assert.equal(store.isHealthy(), true);
+    const back = subject.restart!();
+    while (store.isHealthy()) await systemClock.sleep(1);
+    await back;
+    while (!store.isHealthy()) await systemClock.sleep(5);
+    await store.close();
+    assert.equal(store.isHealthy(), false);
+  });
+
   withSubject('values of other shapes and unknown keys are left alone', async (subject) => {
     const backend = await subject.open();
     const write = (key: string, value: Uint8Array) =>

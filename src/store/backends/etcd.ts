@@ -57,9 +57,14 @@ const once = {
 class EtcdBackend implements Backend {
   readonly ownsRevisions = false;
   readonly #client: Client;
+  #isHealthy = true;
 
   constructor(client: Client) {
     this.#client = client;
+  }
+
+  isHealthy(): boolean {
+    return this.#isHealthy;
   }
 
   async load(each: Parameters<Backend['load']>[0]): Promise<{ revision: number }> {
@@ -93,6 +98,12 @@ class EtcdBackend implements Backend {
       // The client would go on after the revision at which it connected, past events that it has yet to receive.
       .on('connecting', () => {
         watcher.request.start_revision = next;
+      })
+      .on('connected', () => {
+        this.#isHealthy = true;
+      })
+      .on('disconnected', () => {
+        this.#isHealthy = false;
       })
       .on('data', ({ events, header }) => {
         for (const { type, kv } of events) {
@@ -130,7 +141,12 @@ class EtcdBackend implements Backend {
       .if(key, 'Mod', '==', expectedRevision)
       .then(value ? this.#client.put(key).value(Buffer.from(value)) : this.#client.delete().key(key))
       .else(this.#client.get(key))
-      .commit();
+      .commit()
+      .catch((error: unknown) => {
+        this.#isHealthy = false;
+        throw error;
+      });
+    this.#isHealthy = true;
     if (answer.succeeded) return Number(answer.header.revision);
     throw new HeadMovedError(Number(answer.responses[0]?.response_range?.kvs[0]?.mod_revision ?? 0));
   }
