@@ -32,7 +32,12 @@ async function fixture() {
     await settle();
   };
   const chains = (): string[] => [...kernel.chains.keys()].filter((name) => name.startsWith('service-'));
-  return { kernel, proxier, services, set, advance, applied, chains };
+  /** Every step takes a millisecond. */
+  const slow = (): void => {
+    let nowMs = clock.monotonicMs();
+    clock.monotonicMs = () => ++nowMs;
+  };
+  return { kernel, proxier, services, set, advance, applied, chains, slow };
 }
 
 const entryOf = (last: number, endpoints: readonly string[]): ServiceEntry => ({
@@ -66,6 +71,23 @@ test('nothing is applied before the start, and then all there is at once', async
   await proxier.start();
   assert.equal(kernel.transactions.length, 1);
   assert.equal(kernel.elements('service-ips').size, 2);
+});
+
+test('a plan for many Services leaves turns to others, and what changes meanwhile is not lost', async () => {
+  const { kernel, proxier, set, advance, slow } = await fixture();
+  for (let last = 1; last <= 60; last++) set(last, ['10.42.0.1']);
+  slow();
+  let turns = 0;
+  const count = setInterval(() => turns++, 0);
+  const started = proxier.start();
+  set(1, []);
+  set(61, ['10.42.0.2']);
+  await started;
+  clearInterval(count);
+  assert.ok(turns > 0);
+  await advance(1_000);
+  assert.equal(kernel.elements('service-ips').size, 60);
+  assert.equal(kernel.elements('no-endpoint-services').size, 1);
 });
 
 test('the first change of a quiet time is applied at once; those that follow, together', async () => {

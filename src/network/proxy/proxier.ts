@@ -1,5 +1,5 @@
 /** Keeps the kernel's ruleset as Services, EndpointSlices and pods want it. */
-import type { Clock, Logger, Timer } from '../../kernel/index.ts';
+import { type Clock, type Logger, nextTurn, type Timer } from '../../kernel/index.ts';
 import type { ServiceTable } from '../facts/index.ts';
 import { type Change, compose, difference, emptyRuleset, type Fragment, isEmpty, type Ruleset } from './ruleset.ts';
 import { commands, deletions } from './script.ts';
@@ -29,6 +29,8 @@ export interface ProxierOptions {
 const minIntervalMs = 100;
 const firstRetryMs = 1_000;
 const maxRetryMs = 30_000;
+/** Of work on many Services before others have their turn. */
+const sliceMs = 1;
 /** Chains that nothing leads to any more are deleted after this long. */
 const staleMs = 1_000;
 
@@ -115,11 +117,10 @@ export class Proxier {
 
   async #sync(): Promise<void> {
     const { kernel, skeleton, applied } = this.#options;
-    const next = this.#compose();
     const before = this.#renewal ? undefined : this.#applied;
     this.#renewal = false;
     if (!before) this.#stale.clear();
-    const change = difference(before ?? emptyRuleset, next);
+    const { next, change } = await this.#inTurns(this.#plan(before ?? emptyRuleset));
     for (const name of change.newChains) this.#stale.delete(name);
     await this.#deleteStale();
     if (before && isEmpty(change)) return;
@@ -130,16 +131,30 @@ export class Proxier {
     applied(change, next);
   }
 
-  #compose(): Ruleset {
+  *#plan(before: Ruleset): Generator<void, { next: Ruleset; change: Change }> {
     const { services, node, hostPorts } = this.#options;
     for (const key of this.#dirty) {
       const entry = services.get(key);
       const fragment = entry && serviceRules(entry, node);
       if (fragment) this.#fragments.set(key, fragment);
       else this.#fragments.delete(key);
+      this.#dirty.delete(key);
+      yield;
     }
-    this.#dirty.clear();
-    return compose([...this.#fragments.values(), ...hostPorts()]);
+    const next = yield* compose([...this.#fragments.values(), ...hostPorts()]);
+    return { next, change: yield* difference(before, next) };
+  }
+
+  async #inTurns<T>(steps: Generator<void, T>): Promise<T> {
+    const { clock } = this.#options;
+    let endMs = clock.monotonicMs() + sliceMs;
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) return value;
+      if (clock.monotonicMs() < endMs) continue;
+      await nextTurn();
+      endMs = clock.monotonicMs() + sliceMs;
+    }
   }
 
   async #deleteStale(): Promise<void> {

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { compose, difference, emptyRuleset, type Fragment, isEmpty, type Ruleset, setNames } from './ruleset.ts';
 import { commands, deletions } from './script.ts';
 import { skeleton } from './skeleton.ts';
-import { SimulatedKernel } from './testing.ts';
+import { finished, SimulatedKernel } from './testing.ts';
 
 const made = skeleton({
   ...{ podNetwork: '10.42.0.0/24', clusterNetwork: '10.42.0.0/16', serviceNetwork: '10.43.0.0/16' },
@@ -42,7 +42,7 @@ const fragment: fc.Arbitrary<Fragment> = fc
 /** Owners have chains of their own, as they have in earnest. */
 const ruleset: fc.Arbitrary<Ruleset> = fc
   .uniqueArray(fragment, { maxLength: 4, selector: ({ chains }) => [...chains.keys()][0] })
-  .map(compose);
+  .map((fragments) => finished(compose(fragments)));
 
 function assertHolds(kernel: SimulatedKernel, wanted: Ruleset): void {
   for (const name of setNames) assert.deepEqual(kernel.elements(name), wanted.elements[name]);
@@ -58,7 +58,7 @@ test('the difference of two rulesets leads from the one to the other', () =>
       await kernel.apply(made);
       let before = emptyRuleset;
       for (const after of steps) {
-        const change = difference(before, after);
+        const change = finished(difference(before, after));
         if (!isEmpty(change)) await kernel.apply(commands(change));
         assertHolds(kernel, after);
         await kernel.apply(deletions(change.oldChains));
@@ -72,12 +72,14 @@ test('the difference of two rulesets leads from the one to the other', () =>
   ));
 
 test('a ruleset differs from itself by nothing', () =>
-  fc.assert(fc.property(ruleset, (same) => isEmpty(difference(same, compose([fragmentOf(same)]))))));
+  fc.assert(
+    fc.property(ruleset, (same) => isEmpty(finished(difference(same, finished(compose([fragmentOf(same)])))))),
+  ));
 
 test('the difference says nothing of what stays', () =>
   fc.assert(
     fc.property(ruleset, ruleset, (before, after) => {
-      const { added, rules } = difference(before, after);
+      const { added, rules } = finished(difference(before, after));
       for (const { set, key, value } of added) assert.notEqual(before.elements[set].get(key), value);
       for (const [name, next] of rules) assert.notDeepEqual(before.chains.get(name), next);
     }),
@@ -89,7 +91,7 @@ test('of two owners that claim an element the first has it', () => {
     chains: new Map(),
     affinitySets: new Map(),
   });
-  assert.equal(compose([claim('first'), claim('second')]).elements['service-ips'].get('x'), 'first');
+  assert.equal(finished(compose([claim('first'), claim('second')])).elements['service-ips'].get('x'), 'first');
 });
 
 const fragmentOf = ({ elements, chains, affinitySets }: Ruleset): Fragment => ({

@@ -40,8 +40,8 @@ export interface Ruleset {
   readonly affinitySets: ReadonlyMap<string, number>;
 }
 
-/** Of two owners that claim the same element, the first has it. */
-export function compose(fragments: Iterable<Fragment>): Ruleset {
+/** Of two owners that claim the same element, the first has it. In small steps. */
+export function* compose(fragments: Iterable<Fragment>): Generator<void, Ruleset> {
   const elements = mapOfSets(() => new Map<string, string>());
   const chains = new Map<string, readonly string[]>();
   const affinitySets = new Map<string, number>();
@@ -51,6 +51,7 @@ export function compose(fragments: Iterable<Fragment>): Ruleset {
     }
     for (const [name, rules] of fragment.chains) chains.set(name, rules);
     for (const [name, seconds] of fragment.affinitySets) affinitySets.set(name, seconds);
+    yield;
   }
   return { elements, chains, affinitySets };
 }
@@ -58,7 +59,11 @@ export function compose(fragments: Iterable<Fragment>): Ruleset {
 const mapOfSets = <T>(make: () => T): Record<SetName, T> =>
   Object.fromEntries(setNames.map((name) => [name, make()])) as Record<SetName, T>;
 
-export const emptyRuleset: Ruleset = compose([]);
+export const emptyRuleset: Ruleset = {
+  elements: mapOfSets(() => new Map<string, string>()),
+  chains: new Map(),
+  affinitySets: new Map(),
+};
 
 /** Everything that one transaction does. In the order of its fields it never refers to what is not there. */
 export interface Change {
@@ -73,20 +78,30 @@ export interface Change {
   oldAffinitySets: readonly string[];
 }
 
-/** The least that leads from `before` to `after`. */
-export function difference(before: Ruleset, after: Ruleset): Change {
+/** The least that leads from `before` to `after`. In small steps. */
+export function* difference(before: Ruleset, after: Ruleset): Generator<void, Change> {
   const removed: SetElement[] = [];
   const added: SetElement[] = [];
   for (const set of setNames) {
     const [old, next] = [before.elements[set], after.elements[set]];
-    for (const [key, value] of old) if (next.get(key) !== value) removed.push({ set, key, value });
-    for (const [key, value] of next) if (old.get(key) !== value) added.push({ set, key, value });
+    for (const [key, value] of old) {
+      if (next.get(key) !== value) removed.push({ set, key, value });
+      yield;
+    }
+    for (const [key, value] of next) {
+      if (old.get(key) !== value) added.push({ set, key, value });
+      yield;
+    }
   }
-  const changed = [...after.chains].filter(([name, rules]) => !sameRules(before.chains.get(name), rules));
+  const rules: Change['rules'][number][] = [];
+  for (const chain of after.chains) {
+    if (!sameRules(before.chains.get(chain[0]), chain[1])) rules.push(chain);
+    yield;
+  }
   return {
-    newChains: changed.map(([name]) => name).filter((name) => !before.chains.has(name)),
+    newChains: rules.map(([name]) => name).filter((name) => !before.chains.has(name)),
     newAffinitySets: [...after.affinitySets].filter(([name]) => !before.affinitySets.has(name)),
-    rules: changed,
+    rules,
     removed,
     added,
     oldChains: [...before.chains.keys()].filter((name) => !after.chains.has(name)),

@@ -4,6 +4,7 @@ import type { EndpointSlice, Service } from '../../schema/generated/index.ts';
 import { serviceFacts, sliceFacts } from '../facts/extract.ts';
 import type { ServiceEntry } from '../facts/index.ts';
 import { compose, type Ruleset } from './ruleset.ts';
+import { finished } from './testing.ts';
 import { serviceRules } from './service-rules.ts';
 
 const node = { clusterNetwork: '10.42.0.0/16', dnsIP: '10.43.0.10', nodeIPs: ['192.0.2.10'] };
@@ -51,7 +52,7 @@ function entryOf(
 
 const rulesOf = (...args: Parameters<typeof entryOf>): Ruleset => {
   const fragment = serviceRules(entryOf(...args), node);
-  return compose(fragment ? [fragment] : []);
+  return finished(compose(fragment ? [fragment] : []));
 };
 
 /** The endpoints that an address leads to, through whatever chains; or what becomes of its packets. */
@@ -168,7 +169,7 @@ test('an address in two slices is one endpoint, and the pod that runs has it', (
   const other = entryOf({}, [endpoint(7, { ready: false, serving: true, terminating: true }), endpoint(8)]);
   entry.slices.set('web-2', other.slices.get('web-1')!);
   const fragment = serviceRules(entry, node)!;
-  assert.equal(outcome(compose([fragment]), cluster), '10.42.0.7:8080 10.42.0.8:8080');
+  assert.equal(outcome(finished(compose([fragment])), cluster), '10.42.0.7:8080 10.42.0.8:8080');
 });
 
 test('names in the kernel stay short enough, and differ where Services differ only at their end', () => {

@@ -1,6 +1,14 @@
 /** A kernel in memory that takes nft's commands and refuses what the real one refuses. For tests. */
 import type { SetName } from './ruleset.ts';
 
+/** Takes all steps at once. */
+export function finished<T>(steps: Generator<void, T>): T {
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done) return value;
+  }
+}
+
 interface SimulatedSet {
   isMap: boolean;
   elements: Map<string, string>;
