@@ -1,4 +1,7 @@
-/** The in-process Client's calls, told to an audit sink. */
+/**
+ * The in-process Client's writes, told to an audit sink. Its reads are of the cache, as upstream's components read their
+ * informers: no request to tell of.
+ */
 import { randomUUID } from 'node:crypto';
 import type {
   Client,
@@ -44,41 +47,16 @@ export class AuditedClient implements Client {
     this.#client = parts.client;
   }
 
-  get<T extends KubeObject>(ref: ResourceRef, name: string, namespace = ''): Promise<T> {
-    return this.#told('get', ref, { namespace, name }, 200, () => this.#client.get<T>(ref, name, namespace));
+  get<T extends KubeObject>(ref: ResourceRef, name: string, namespace?: string): Promise<T> {
+    return this.#client.get<T>(ref, name, namespace);
   }
 
-  list<T extends KubeObject>(ref: ResourceRef, options: ListOptions = {}): Promise<ListResult<T>> {
-    return this.#told('list', ref, options, 200, () => this.#client.list<T>(ref, options));
+  list<T extends KubeObject>(ref: ResourceRef, options?: ListOptions): Promise<ListResult<T>> {
+    return this.#client.list<T>(ref, options);
   }
 
   watch<T extends KubeObject>(ref: ResourceRef, options: WatchOptions, handler: WatchHandler<T>): Watch {
-    const request = this.#request('watch', ref, options);
-    if (!request) return this.#client.watch(ref, options, handler);
-    let ended = false;
-    const end = (status: ResponseStatus): void => {
-      if (!ended) this.#record(request, 'ResponseComplete', status);
-      ended = true;
-    };
-    try {
-      const watch = this.#client.watch<T>(ref, options, {
-        event: (event) => handler.event(event),
-        closed: (error) => {
-          end({ code: 200 });
-          handler.closed(error);
-        },
-      });
-      this.#record(request, 'ResponseStarted', { code: 200 });
-      return {
-        stop: () => {
-          end({ code: 200 });
-          watch.stop();
-        },
-      };
-    } catch (error) {
-      end(failureOf(error));
-      throw error;
-    }
+    return this.#client.watch(ref, options, handler);
   }
 
   create<T extends KubeObject, R = T>(
@@ -127,10 +105,10 @@ export class AuditedClient implements Client {
     if (!request) return run();
     try {
       const result = await run();
-      this.#record(request, 'ResponseComplete', { code });
+      this.#record(request, { code });
       return result;
     } catch (error) {
-      this.#record(request, 'ResponseComplete', failureOf(error));
+      this.#record(request, failureOf(error));
       throw error;
     }
   }
@@ -143,7 +121,7 @@ export class AuditedClient implements Client {
     if (!sink.wants(attributes, 'in-process')) return undefined;
     return {
       auditId: randomUUID(),
-      uri: uriOf(verb, ref, namespace, verb === 'create' && !subresource ? '' : name, subresource),
+      uri: uriOf(ref, namespace, verb === 'create' && !subresource ? '' : name, subresource),
       verb,
       user,
       impersonated: undefined,
@@ -156,16 +134,15 @@ export class AuditedClient implements Client {
     };
   }
 
-  #record(request: AuditedRequest, stage: 'ResponseStarted' | 'ResponseComplete', status: ResponseStatus): void {
+  #record(request: AuditedRequest, status: ResponseStatus): void {
     const { sink, clock } = this.#parts;
-    sink.record(auditEvent(request, stage, status, clock.nowMs()));
+    sink.record(auditEvent(request, 'ResponseComplete', status, clock.nowMs()));
   }
 }
 
 /** The path that the same request has over HTTP. */
-function uriOf(verb: string, ref: ResourceRef, namespace: string, name: string, subresource: string): string {
+function uriOf(ref: ResourceRef, namespace: string, name: string, subresource: string): string {
   const root = ref.group === '' ? `/api/${ref.version}` : `/apis/${ref.group}/${ref.version}`;
   const within = namespace === '' ? '' : `/namespaces/${namespace}`;
-  const path = [`${root}${within}/${ref.resource}`, name, subresource].filter((part) => part !== '').join('/');
-  return verb === 'watch' ? `${path}?watch=true` : path;
+  return [`${root}${within}/${ref.resource}`, name, subresource].filter((part) => part !== '').join('/');
 }

@@ -2,7 +2,7 @@
 import type { Status } from '../../kernel/status.ts';
 import type { AccessAttributes } from '../types.ts';
 
-/** A request over HTTP, or a call of a component in this process. */
+/** A request over HTTP, or a write of a component in this process. */
 export type AuditOrigin = 'http' | 'in-process';
 
 export interface AuditUser {
