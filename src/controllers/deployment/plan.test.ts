@@ -141,6 +141,26 @@ test('a rollout ends with all pods of the new template, and never has too many o
     { numRuns: 300 },
   ));
 
+interface Step {
+  image: string | null;
+  replicas: number | null;
+  paused: boolean | null;
+  syncs: number;
+  luck: number;
+}
+
+const step: Step = { image: null, replicas: null, paused: null, syncs: 0, luck: 0 };
+/** Scaled in the middle of a rollout to the size that its only ReplicaSet with pods has just then. */
+const scaledToWhatItIs: [Setting, Step[]] = [
+  { replicas: 0, maxSurge: 0, maxUnavailable: 0 },
+  [
+    { ...step, image: 'web:3' },
+    { ...step, replicas: 2, syncs: 1 },
+    { ...step, image: 'web:1', syncs: 3, luck: 1 },
+    { ...step, replicas: 1 },
+  ],
+];
+
 test('whatever is changed in the middle of it, it comes to rest with what was wanted last', () =>
   fc.assert(
     fc.property(
@@ -180,7 +200,7 @@ test('whatever is changed in the middle of it, it comes to rest with what was wa
         assert.equal(status?.conditions?.find(({ type }) => type === 'Progressing')?.reason, 'NewReplicaSetAvailable');
       },
     ),
-    { numRuns: 300 },
+    { numRuns: 300, examples: [scaledToWhatItIs] },
   ));
 
 test('a finished rollout whose pods are away is not looked at by the second', () => {

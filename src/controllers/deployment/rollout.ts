@@ -71,7 +71,8 @@ export function scale(draft: Draft): void {
   const desired = desiredReplicas(draft.deployment);
   const lone = activeOrNewest(draft);
   if (lone) {
-    draft.scale(lone, desired);
+    // Of the wanted size already, it still has to say so: else this is a scaling event for ever, and no rollout goes on.
+    draft.scale(lone, desired, true);
   } else if (draft.current && isSaturated(draft.current, desired)) {
     for (const member of draft.old) draft.scale(member, 0);
   } else if (isRolling(draft.deployment)) {

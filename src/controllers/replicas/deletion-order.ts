@@ -39,7 +39,8 @@ function compare(a: Ranked, b: Ranked, nowMs: number): number {
     b.crowd - a.crowd ||
     (isReady(a.pod) ? compareTimes(a.pod, b.pod, readySinceMs, nowMs) : 0) ||
     compareRestarts(a.pod, b.pod) ||
-    compareTimes(a.pod, b.pod, madeAtMs, nowMs)
+    compareTimes(a.pod, b.pod, madeAtMs, nowMs) ||
+    compareUids(a.pod, b.pod)
   );
 }
 
@@ -62,10 +63,11 @@ function compareTimes(a: Pod, b: Pod, timeOf: (pod: Pod) => number | undefined, 
   const [aMs, bMs] = [timeOf(a), timeOf(b)];
   if (aMs === bMs) return 0;
   if (aMs === undefined || bMs === undefined) return aMs === undefined ? -1 : 1;
-  return logarithmOfAge(aMs, nowMs) - logarithmOfAge(bMs, nowMs) || (uidOf(a) < uidOf(b) ? -1 : 1);
+  return logarithmOfAge(aMs, nowMs) - logarithmOfAge(bMs, nowMs) || compareUids(a, b);
 }
 
 const uidOf = ({ metadata }: Pod): string => metadata.uid ?? '';
+const compareUids = (a: Pod, b: Pod): number => (uidOf(a) < uidOf(b) ? -1 : 1);
 
 const nanosPerMs = 1e6;
 const logarithmOfAge = (thenMs: number, nowMs: number): number =>
