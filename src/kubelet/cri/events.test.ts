@@ -209,6 +209,31 @@ test('a runtime that tells nothing is looked at every second', async () => {
   cri.close();
 });
 
+test('a stream that is refused after the call behind it was answered is not tried again', async () => {
+  using server = new FakeGrpcServer();
+  await server.listen();
+  const events = containerd(server);
+  let refusals = 0;
+  const answered = Promise.withResolvers<void>();
+  server.handlers.set('/runtime.v1.RuntimeService/Version', (stream) => {
+    stream.on('close', answered.resolve);
+    answer(stream, new Uint8Array(0));
+  });
+  server.handlers.set('/runtime.v1.RuntimeService/GetContainerEvents', (stream) => {
+    refusals++;
+    void answered.promise.then(() => refuse(stream, 12, 'unknown method GetContainerEvents'));
+  });
+  const cri = createCriClient({ socketPath: server.socketPath, clock: systemClock, log: silentLogger });
+  const { handler, until } = recorder();
+  const following = cri.events(handler);
+  await until(2);
+  events.stream().write(frame(envelope('/tasks/start', ['c1'])));
+  assert.deepEqual(await until(3), ['resumed', 'resumed', 'started c1']);
+  assert.equal(refusals, 1);
+  following.stop();
+  cri.close();
+});
+
 test('an event without a container is none', () => {
   assert.equal(readEnvelope(envelope('/tasks/start', [''])), undefined);
   assert.equal(readEnvelope(new Uint8Array(0)), undefined);

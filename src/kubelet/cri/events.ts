@@ -73,9 +73,8 @@ class Follower {
           if (type) handler.event({ type, id: containerId });
         },
         ended: (error) => {
-          // CRI-O ends it in order where its pod events are switched off.
-          const isNone = !this.#isStanding && (!error || error.code === grpcCode.unimplemented);
-          if (!isNone) return this.#lost(error);
+          // Ended in order: the runtime has the call, but nothing to tell. The call behind it may have been answered first.
+          if (error && error.code !== grpcCode.unimplemented) return this.#lost(error);
           this.#source = 'containerd';
           this.connect();
         },
@@ -105,7 +104,7 @@ class Follower {
         else if (event.id === id && !this.#isStanding) this.#stands();
       },
       ended: (error) => {
-        if (error?.code !== grpcCode.unimplemented) return this.#lost(error);
+        if (error?.code !== grpcCode.unimplemented) return this.#lost(error ?? endedInOrder);
         this.#source = 'none';
         this.connect();
       },
@@ -171,14 +170,16 @@ class Follower {
     this.#options.handler.resumed();
   }
 
-  #lost(error: CriError | undefined): void {
+  #lost(error: CriError): void {
     if (this.#isStopped) return;
     this.#attempt++;
     this.#backOffMs = Math.min(maxBackOffMs, this.#backOffMs * 2 || firstBackOffMs);
-    this.#options.log.debug('runtime events lost', { error: error?.message ?? '', retryInMs: this.#backOffMs });
+    this.#options.log.debug('runtime events lost', { error: error.message, retryInMs: this.#backOffMs });
     this.#timer = this.#options.clock.after(this.#backOffMs, () => this.connect());
   }
 }
+
+const endedInOrder = new CriError(grpcCode.unavailable, 'the stream has ended');
 
 const typeOfCri: Readonly<Partial<Record<ContainerEventType, RuntimeEvent['type']>>> = {
   CONTAINER_CREATED_EVENT: 'created',
