@@ -2,6 +2,7 @@
 import type { Node, Taint } from '../schema/generated/index.ts';
 import { addAmounts, type Amounts, amountsOf } from './amounts.ts';
 import type { HostPort } from './host-ports.ts';
+import { Interned } from './intern.ts';
 import { type Labels, normalizedImage, type PlacedPod } from './pod-info.ts';
 
 /** What is known of the node itself. */
@@ -10,33 +11,42 @@ export interface NodeFacts {
   readonly labels: Labels;
   readonly taints: readonly Taint[];
   readonly unschedulable: boolean;
-  readonly allocatable: Amounts;
+  readonly allocatable: ReadonlyMap<string, number>;
   /** Bytes by name. */
   readonly images: ReadonlyMap<string, number>;
 }
 
+const none: readonly never[] = [];
+const nothing: ReadonlyMap<string, number> = new Map();
+/** Nodes of one make offer the same. */
+const internedAllocatable = new Interned<ReadonlyMap<string, number>>(512);
+
 export function nodeFacts({ metadata, spec, status }: Node): NodeFacts {
-  const images = new Map<string, number>();
-  for (const { names, sizeBytes = 0 } of status?.images ?? []) {
-    for (const name of names ?? []) images.set(normalizedImage(name), sizeBytes);
-  }
+  const { allocatable = {} } = status ?? {};
   return {
     name: metadata.name ?? '',
     labels: metadata.labels ?? {},
-    taints: spec?.taints ?? [],
+    taints: spec?.taints?.length ? spec.taints : none,
     unschedulable: spec?.unschedulable ?? false,
-    allocatable: amountsOf(status?.allocatable),
-    images,
+    allocatable: internedAllocatable.get(JSON.stringify(allocatable), () => amountsOf(allocatable)),
+    images: imagesOf(status?.images),
   };
+}
+
+function imagesOf(images: NonNullable<Node['status']>['images']): ReadonlyMap<string, number> {
+  if (!images?.length) return nothing;
+  return new Map(
+    images.flatMap(({ names, sizeBytes = 0 }) => (names ?? []).map((name) => [normalizedImage(name), sizeBytes])),
+  );
 }
 
 const unknownNode = (name: string): NodeFacts => ({
   name,
   labels: {},
-  taints: [],
+  taints: none,
   unschedulable: false,
-  allocatable: new Map(),
-  images: new Map(),
+  allocatable: nothing,
+  images: nothing,
 });
 
 export class NodeInfo {
