@@ -12,7 +12,17 @@ import {
   pathMtu,
   readHostState,
 } from './host/index.ts';
-import { concernsUdp, endStaleFlows, HostPorts, Nft, Proxier, skeleton, table, udpTargets } from './proxy/index.ts';
+import {
+  concernsUdp,
+  endStaleFlows,
+  HostPorts,
+  Nft,
+  Proxier,
+  skeleton,
+  table,
+  type UdpTargets,
+  udpTargets,
+} from './proxy/index.ts';
 import type { Network, NetworkOptions } from './types.ts';
 
 /** How often it is looked whether someone else has removed the rules; addresses every so many times. */
@@ -65,6 +75,8 @@ class ServiceNetwork implements Network {
   #timer: Timer | undefined;
   #checks = 0;
   #stopped = false;
+  /** The targets that flows are being held to, and those that they are to be held to next. */
+  #flows: { running: boolean; next: UdpTargets | undefined } = { running: false, next: undefined };
 
   constructor(options: NetworkOptions, plan: HostPlan, bridgeFilter: boolean) {
     const { client, nodeClient, clock, log, config } = options;
@@ -87,7 +99,7 @@ class ServiceNetwork implements Network {
       skeleton: skeleton({ ...config, bridge: bridgeName, bridgeFilter }),
       hostPorts: () => this.#hostPorts.fragments,
       applied: (change, ruleset) => {
-        if (concernsUdp(change)) void endStaleFlows(udpTargets(this.#services.entries, ruleset), log);
+        if (concernsUdp(change)) void this.#holdFlows(udpTargets(this.#services.entries, ruleset));
       },
     });
   }
@@ -111,6 +123,18 @@ class ServiceNetwork implements Network {
     await this.#proxier.stop();
     this.#nft.stop();
     await this.#dns?.stop();
+  }
+
+  /** One round of programs at a time; of what changes meanwhile, the last counts. */
+  async #holdFlows(targets: UdpTargets): Promise<void> {
+    this.#flows.next = targets;
+    if (this.#flows.running) return;
+    this.#flows.running = true;
+    for (let { next } = this.#flows; next && !this.#stopped; { next } = this.#flows) {
+      this.#flows.next = undefined;
+      await endStaleFlows(next, this.#options.log);
+    }
+    this.#flows.running = false;
   }
 
   async #check(): Promise<void> {

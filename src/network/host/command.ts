@@ -13,6 +13,8 @@ const packages = { nft: 'nftables', ip: 'iproute2', conntrack: 'conntrack', modp
 export type Program = keyof typeof packages;
 
 const outputLimit = 8 << 20;
+/** A program that hangs keeps nothing waiting for ever. */
+const timeLimitMs = 120_000;
 
 /** Administrators' folders are not on everybody's PATH. No history files, no translated messages. */
 export const commandEnv: Readonly<NodeJS.ProcessEnv> = {
@@ -24,7 +26,8 @@ export const commandEnv: Readonly<NodeJS.ProcessEnv> = {
 /** Runs a program to its end. Throws NetworkError when there is no such program; a failure is in `code`. */
 export function run(program: Program, args: readonly string[], input = ''): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { env: commandEnv, stdio: ['pipe', 'pipe', 'pipe'] });
+    const limit = { timeout: timeLimitMs, killSignal: 'SIGKILL' } as const;
+    const child = spawn(program, args, { env: commandEnv, stdio: ['pipe', 'pipe', 'pipe'], ...limit });
     const output = { stdout: '', stderr: '' };
     for (const name of ['stdout', 'stderr'] as const) {
       child[name].setEncoding('utf8').on('data', (text: string) => {

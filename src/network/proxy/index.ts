@@ -3,4 +3,4 @@ export { HostPorts } from './host-ports.ts';
 export { Nft } from './nft.ts';
 export { Proxier } from './proxier.ts';
 export { skeleton, table } from './skeleton.ts';
-export { concernsUdp, endStaleFlows, udpTargets } from './conntrack.ts';
+export { concernsUdp, endStaleFlows, type UdpTargets, udpTargets } from './conntrack.ts';
