@@ -65,6 +65,21 @@ function apply(slices: readonly EndpointSlice[], actions: readonly Action[]): En
 const addresses = (slices: readonly EndpointSlice[]): string[] =>
   slices.flatMap(({ endpoints }) => (endpoints ?? []).flatMap((endpoint) => endpoint.addresses)).sort();
 
+test('a Service that prefers what is near has hints of its ready endpoints, and loses them with the wish', () => {
+  const pods = [pod(1), pod(2, { ready: false })];
+  const hints = (of: Service, slices: readonly EndpointSlice[] = []) =>
+    apply(slices, plan(pods, slices, of).actions)[0]?.endpoints?.map((endpoint) => endpoint.hints);
+  const near = service({ trafficDistribution: 'PreferSameNode' });
+  const forZones = [{ name: 'zone-a' }];
+  assert.deepEqual(hints(service({ trafficDistribution: 'PreferClose' })), [{ forZones }, undefined]);
+  assert.deepEqual(hints(near), [{ forZones, forNodes: [{ name: 'n1' }] }, undefined]);
+  const annotations = { 'service.kubernetes.io/topology-mode': 'Auto' };
+  assert.deepEqual(hints({ ...near, metadata: { ...near.metadata, annotations } }), [undefined, undefined]);
+  const slices = apply([], plan(pods, [], near).actions);
+  assert.deepEqual(plan(pods, slices, near).actions, []);
+  assert.deepEqual(hints(service(), slices), [undefined, undefined]);
+});
+
 test('an endpoint says where its pod is and how it does', () => {
   const [action] = plan([pod(1, { ready: true, terminating: true })]).actions;
   const slice = action?.object as EndpointSlice;

@@ -148,6 +148,7 @@ function endpointOf(pod: Pod, service: Service, family: Family, zone: string | u
   const terminating = Boolean(pod.metadata.deletionTimestamp);
   const ready = Boolean(service.spec?.publishNotReadyAddresses) || (serving && !terminating);
   const hostname = hostnameIn(pod, service);
+  const hints = ready ? hintsFor(service, pod.spec.nodeName, zone) : undefined;
   return {
     addresses: addressesIn(pod, family),
     conditions: { ready, serving, terminating },
@@ -155,7 +156,23 @@ function endpointOf(pod: Pod, service: Service, family: Family, zone: string | u
     targetRef: referenceTo(pod),
     ...(pod.spec.nodeName && { nodeName: pod.spec.nodeName }),
     ...(zone && { zone }),
+    ...(hints && { hints }),
   };
+}
+
+const sameNode = 'PreferSameNode';
+const preferences: ReadonlySet<string> = new Set(['PreferClose', 'PreferSameZone', sameNode]);
+const hintAnnotations = ['service.kubernetes.io/topology-aware-hints', 'service.kubernetes.io/topology-mode'];
+
+/** For whom the endpoint is (KEP-4444, KEP-3015): those near it. Services with the older annotation have no hints here. */
+function hintsFor({ metadata, spec }: Service, node: string | undefined, zone: string | undefined): Endpoint['hints'] {
+  const { trafficDistribution = '' } = spec ?? {};
+  if (!preferences.has(trafficDistribution)) return undefined;
+  const annotation = hintAnnotations.map((key) => metadata.annotations?.[key]).find((value) => value !== undefined);
+  if (annotation === 'Auto' || annotation === 'auto') return undefined;
+  const forNodes = node && trafficDistribution === sameNode ? [{ name: node }] : undefined;
+  if (!zone && !forNodes) return undefined;
+  return { ...(zone && { forZones: [{ name: zone }] }), ...(forNodes && { forNodes }) };
 }
 
 /** The same endpoint, though its conditions may have changed. */
@@ -213,7 +230,7 @@ function keep(slice: EndpointSlice, ports: Port[], left: Map<string, Endpoint>, 
   return draft;
 }
 
-const isSameEndpoint = ({ hints: _hints, ...old }: Endpoint, wanted: Endpoint): boolean =>
+const isSameEndpoint = (old: Endpoint, wanted: Endpoint): boolean =>
   isDeepStrictEqual(
     { ...old, targetRef: { ...old.targetRef, resourceVersion: undefined } },
     { ...wanted, targetRef: { ...wanted.targetRef, resourceVersion: undefined } },
