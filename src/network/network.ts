@@ -75,8 +75,9 @@ class ServiceNetwork implements Network {
   #timer: Timer | undefined;
   #checks = 0;
   #stopped = false;
-  /** The targets that flows are being held to, and those that they are to be held to next. */
-  #flows: { running: boolean; next: UdpTargets | undefined } = { running: false, next: undefined };
+  /** Whether flows are being looked through, and the targets that they are to be held to next. */
+  #holding = false;
+  #nextTargets: UdpTargets | undefined;
 
   constructor(options: NetworkOptions, plan: HostPlan, bridgeFilter: boolean) {
     const { client, nodeClient, clock, log, config } = options;
@@ -127,14 +128,15 @@ class ServiceNetwork implements Network {
 
   /** One round of programs at a time; of what changes meanwhile, the last counts. */
   async #holdFlows(targets: UdpTargets): Promise<void> {
-    this.#flows.next = targets;
-    if (this.#flows.running) return;
-    this.#flows.running = true;
-    for (let { next } = this.#flows; next && !this.#stopped; { next } = this.#flows) {
-      this.#flows.next = undefined;
+    this.#nextTargets = targets;
+    if (this.#holding) return;
+    this.#holding = true;
+    while (this.#nextTargets && !this.#stopped) {
+      const next = this.#nextTargets;
+      this.#nextTargets = undefined;
       await endStaleFlows(next, this.#options.log);
     }
-    this.#flows.running = false;
+    this.#holding = false;
   }
 
   async #check(): Promise<void> {
