@@ -17,9 +17,7 @@ const storage = v1('storage.k8s.io');
 
 export const clusterRoles = rbac('clusterroles');
 export const configMaps = core('configmaps');
-export const controllerRevisions = apps('controllerrevisions');
 export const csiNodes = storage('csinodes');
-export const daemonSets = apps('daemonsets');
 export const deployments = apps('deployments');
 export const endpointSlices = discovery('endpointslices');
 export const endpoints = core('endpoints');

@@ -17,7 +17,6 @@ export { ProtoReader } from './reference/proto-reader.ts';
 export { ProtoWriter } from './reference/proto-writer.ts';
 export { goTypeOf, schema } from './schema.ts';
 export {
-  escapeFieldValue,
   FieldSelectorError,
   parseFieldSelector,
 } from './selectors/field-selector.ts';
@@ -34,8 +33,6 @@ export {
 export { DurationError, formatDuration, parseDuration } from './values/duration.ts';
 export {
   type IntOrString,
-  intOrStringToNumber,
-  isPercentage,
   parseIntOrString,
   scaledIntOrPercent,
 } from './values/int-or-string.ts';
@@ -52,9 +49,7 @@ export {
   quantityFromInteger,
   quantityFromMilli,
   quantityMilliValue,
-  quantityToNumber,
   quantityValue,
-  subtractQuantity,
   zeroQuantity,
 } from './values/quantity.ts';
 export {

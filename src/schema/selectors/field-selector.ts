@@ -55,6 +55,3 @@ function unescapeValue(text: string): string {
   }
   return value;
 }
-
-/** Writes a value so that the parser reads it back. */
-export const escapeFieldValue = (value: string): string => value.replace(/[\\,=]/g, (char) => `\\${char}`);

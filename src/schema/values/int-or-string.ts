@@ -1,9 +1,6 @@
 /** Kubernetes' intstr.IntOrString: a number, or text such as `25%` or a port's name. */
 export type IntOrString = number | string;
 
-/** True for `25%`. */
-export const isPercentage = (value: IntOrString): boolean => typeof value === 'string' && /^[+-]?[0-9]+%$/.test(value);
-
 /**
  * The number itself, or that share of `total`, rounded up or down. Throws with upstream's text when a string is not a
  * percentage (GetScaledValueFromIntOrPercent).
@@ -11,7 +8,7 @@ export const isPercentage = (value: IntOrString): boolean => typeof value === 's
 export function scaledIntOrPercent(value: IntOrString, total: number, rounding: 'up' | 'down'): number {
   if (typeof value === 'number') return value;
   if (!value.endsWith('%')) throw invalid('invalid type: string is not a percentage');
-  if (!isPercentage(value)) {
+  if (!/^[+-]?[0-9]+%$/.test(value)) {
     const digits = JSON.stringify(value.slice(0, -1));
     throw invalid(`invalid value ${JSON.stringify(value)}: strconv.Atoi: parsing ${digits}: invalid syntax`);
   }
@@ -20,12 +17,6 @@ export function scaledIntOrPercent(value: IntOrString, total: number, rounding: 
 }
 
 const invalid = (what: string): Error => new Error(`invalid value for IntOrString: ${what}`);
-
-/** The number, or the number that the text spells; 0 when it spells none (IntValue). */
-export function intOrStringToNumber(value: IntOrString): number {
-  if (typeof value === 'number') return value;
-  return /^[+-]?[0-9]+$/.test(value) ? Number(value) : 0;
-}
 
 /** The text as a number when it spells an int32, else as it is (intstr.Parse). */
 export function parseIntOrString(text: string): IntOrString {

@@ -139,11 +139,6 @@ export function addQuantity(a: Quantity, b: Quantity): Quantity {
   return { value: left + right, scale, format: a.value === 0n ? b.format : a.format };
 }
 
-/** a - b, in a's format unless a is zero. */
-export function subtractQuantity(a: Quantity, b: Quantity): Quantity {
-  return addQuantity(a, { ...b, value: -b.value });
-}
-
 /** A whole number as a quantity. */
 export const quantityFromInteger = (value: number | bigint, format: QuantityFormat = 'DecimalSI'): Quantity => ({
   value: BigInt(value),
@@ -168,9 +163,6 @@ function scaledValue(quantity: Quantity, scale: number): bigint {
   const rounded = roundUp(quantity, scale);
   return rounded.value * tenTo(rounded.scale - scale);
 }
-
-/** The nearest double, as upstream's AsApproximateFloat64(). */
-export const quantityToNumber = (quantity: Quantity): number => Number(`${quantity.value}e${quantity.scale}`);
 
 /** The canonical text. */
 export function formatQuantity(quantity: Quantity): string {
