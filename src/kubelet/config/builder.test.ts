@@ -36,17 +36,16 @@ async function fixture(t: TestContext) {
     },
   );
   const volumes = new Map<string, MountedVolume>();
+  const context = {
+    restartCount: 4,
+    imageRef: 'sha256:1',
+    volumes,
+    sandboxId: 's',
+    imageUser: { uid: 0, username: '' },
+  };
   const build = (fields: Partial<Container> = {}, spec: Partial<PodSpec> = {}, podIPs = ['10.1.0.2']) => {
     const container = containerOf(fields);
-    const context = {
-      restartCount: 4,
-      imageRef: 'sha256:1',
-      podIPs,
-      volumes,
-      sandboxId: 's',
-      imageUser: { uid: 0, username: '' },
-    };
-    return builder.container(podOf({ containers: [container], ...spec }), container, context);
+    return builder.container(podOf({ containers: [container], ...spec }), container, { ...context, podIPs });
   };
   /** A volume with a folder `dir` and a link that leads out. */
   const addVolume = async (readOnly = false): Promise<string> => {
@@ -56,7 +55,7 @@ async function fixture(t: TestContext) {
     volumes.set('v', { hostPath, readOnly });
     return hostPath;
   };
-  return { api, env, builder, build, volumes, addVolume, mounter, events };
+  return { api, env, builder, build, context, volumes, addVolume, mounter, events };
 }
 
 test('a sandbox’s folder of logs and its DNS', async (t) => {
@@ -147,15 +146,17 @@ test('the hosts file is the pod’s own, and not there where it cannot or should
   );
 });
 
-test('each instance has a file of its own for its last words', async (t) => {
-  const { build, env } = await fixture(t);
+test('each instance has a file of its own for its last words; those of the last few are kept', async (t) => {
+  const { build, env, context } = await fixture(t);
   const folder = join(env.paths.root, 'pods/uid-1/containers/main');
-  const mounts = (await build({ terminationMessagePath: '/dev/termination-log' })).mounts ?? [];
-  await build({ terminationMessagePath: '/dev/termination-log' });
-  const [file = ''] = (await readdir(folder)).filter((name) => mounts.at(-1)?.hostPath === join(folder, name));
-  assert.equal(mounts.at(-1)?.containerPath, '/dev/termination-log');
-  assert.equal((await stat(join(folder, file))).mode & 0o777, 0o666);
-  assert.equal((await readdir(folder)).length, 2);
+  for (context.restartCount = 0; context.restartCount < 20; context.restartCount++) {
+    const mount = (await build({ terminationMessagePath: '/dev/termination-log' })).mounts?.at(-1);
+    assert.equal(mount?.containerPath, '/dev/termination-log');
+    assert.equal((await stat(mount.hostPath ?? '')).mode & 0o777, 0o666);
+    assert.equal((await stat(mount.hostPath ?? '')).size, 0);
+    await writeFile(mount.hostPath ?? '', 'goodbye');
+  }
+  assert.deepEqual((await readdir(folder)).sort(), ['15', '16', '17', '18', '19']);
 });
 
 const mountsOf = async (made: ReturnType<Awaited<ReturnType<typeof fixture>>['build']>) =>

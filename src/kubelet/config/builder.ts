@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { release } from 'node:os';
 import { join } from 'node:path';
 import { nodes } from '../../client/index.ts';
@@ -39,6 +38,8 @@ export interface ConfigOptions {
 }
 
 const hostsPath = '/etc/hosts';
+/** Of one container: more than the runtime keeps ended ones of, so that what may still be read is there. */
+const keptInstances = 5;
 
 /** Builds what the runtime is asked for, from pods. Makes the files and folders that this needs on the way. */
 export function createConfigBuilder(env: ConfigEnv, options: ConfigOptions): ConfigBuilder {
@@ -120,7 +121,7 @@ class Builder {
       mounts: [
         ...mounts,
         ...(await this.#hosts(pod, container, podIPs)),
-        ...(await this.#terminationLog(pod, container)),
+        ...(await this.#terminationLog(pod, container, context.restartCount)),
       ],
       labels: containerLabels(pod, container),
       annotations: containerAnnotations(pod, container, context.restartCount),
@@ -176,11 +177,16 @@ class Builder {
   }
 
   /** A file of this instance's own, which the container writes its last words to. */
-  async #terminationLog(pod: Pod, { name, terminationMessagePath }: Container): Promise<Init<Mount>[]> {
+  async #terminationLog(
+    pod: Pod,
+    { name, terminationMessagePath }: Container,
+    restartCount: number,
+  ): Promise<Init<Mount>[]> {
     if (!terminationMessagePath) return [];
     const folder = join(podFolder(this.#env.paths.root, pod.metadata.uid ?? ''), 'containers', name);
     await mkdir(folder, { recursive: true, mode: 0o750 });
-    const hostPath = join(folder, randomBytes(4).toString('hex'));
+    await rm(join(folder, String(restartCount - keptInstances)), { force: true });
+    const hostPath = join(folder, String(restartCount));
     await writeFile(hostPath, '');
     await chmod(hostPath, 0o666);
     return [{ containerPath: absolute(terminationMessagePath), hostPath }];
