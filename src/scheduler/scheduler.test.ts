@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import fc from 'fast-check';
 import { nodes, pods } from '../client/index.ts';
 import type { Client, WatchHandler } from '../client/types.ts';
 import { apiError } from '../kernel/index.ts';
@@ -261,4 +262,41 @@ test('a node that cannot be understood keeps no other node from being seen', asy
   await fixture.addPod('on-a', { nodeSelector: { 'kubernetes.io/hostname': 'a' } });
   assert.equal(await fixture.nodeOf('on-a'), 'a');
   await fixture.stop();
+});
+
+test('however a start and its watches go, every pod that fits is placed within half a minute', async () => {
+  const step = fc.constantFrom(...(['pod', 'node', 'taint', 'untaint', 'lose', 'restore', 'wait'] as const));
+  await fc.assert(
+    fc.asyncProperty(fc.boolean(), fc.array(step, { maxLength: 14 }), async (startsAway, steps) => {
+      const { wrap, lose, restore } = breakable();
+      if (startsAway) lose();
+      const fixture = await withScheduler({}, wrap);
+      const { client, cluster } = fixture;
+      const setTaints = async (taints: NonNullable<Node['spec']>['taints'] & object): Promise<void> => {
+        for (const node of (await client.list<Node>(nodes)).items)
+          await client.update(nodes, { ...node, spec: { taints } });
+        await fixture.settle();
+      };
+      for (const [index, what] of steps.entries()) {
+        if (what === 'pod') await fixture.addPod(`pod-${index}`);
+        else if (what === 'node') await fixture.addNode(`node-${index}`);
+        else if (what === 'taint') await setTaints([{ key: 'node.kubernetes.io/not-ready', effect: 'NoSchedule' }]);
+        else if (what === 'untaint') await setTaints([]);
+        else if (what === 'lose') lose();
+        else if (what === 'restore') restore();
+        else cluster.clock.advance(500);
+      }
+      await fixture.addNode('last');
+      restore();
+      for (let second = 0; second < 30; second++) {
+        await fixture.settle();
+        cluster.clock.advance(1_000);
+      }
+      await fixture.settle();
+      const { items } = await client.list<Pod>(pods);
+      for (const { metadata, spec } of items) assert.ok(spec?.nodeName, `${metadata.name} waits after ${steps.join()}`);
+      await fixture.stop();
+    }),
+    { numRuns: 60 },
+  );
 });
