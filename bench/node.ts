@@ -11,10 +11,12 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { stringify } from 'yaml';
 import { apiRequest } from '../test/support/api-request.ts';
-import { inNamespace, makeNetworkNamespace, namespaceAddress, removeNetworkNamespace } from '../test/support/netns.ts';
+import { interrupted, namespaceAddress, runInNamespace } from '../test/support/netns.ts';
+import { ended } from '../test/support/server.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const bundle = join(root, 'dist/nanoshift.mjs');
@@ -37,23 +39,15 @@ const nodeName = 'bench-node';
 const monitorPeriodMs = 10;
 const rows: string[] = [];
 
-async function outside(): Promise<number> {
-  const name = `nanoshift-bench-${process.pid}`;
-  await makeNetworkNamespace(name);
-  try {
-    const [command, args] = inNamespace(name, [
-      process.execPath,
-      import.meta.filename,
-      ...process.argv.slice(2),
-      '--inside',
-    ]);
-    return await new Promise((done) => {
-      spawn(command, args, { stdio: 'inherit' }).on('close', (code) => done(code ?? 1));
-    });
-  } finally {
-    await removeNetworkNamespace(name);
-  }
-}
+/** Told to end, what measures gives up, and takes down what it has started. */
+const interruption = interrupted();
+
+const outside = (): Promise<number> =>
+  runInNamespace(
+    `nanoshift-bench-${process.pid}`,
+    [process.execPath, import.meta.filename, ...process.argv.slice(2), '--inside'],
+    { stdio: 'inherit' },
+  );
 
 async function inside(): Promise<number> {
   for (const front of (flags.fronts as string).split(',')) await measure(front);
@@ -111,21 +105,21 @@ async function start(common: readonly string[], dataDir: string): Promise<Runnin
     stdio: 'ignore',
     detached: true,
   });
-  const exited = new Promise<void>((done) => child.on('exit', () => done()));
-  for (;;) {
-    if (child.exitCode !== null) throw new Error(`nanoshift ended with code ${child.exitCode}`);
-    if (await isReady(kubeconfig, beganAt)) break;
-    if (performance.now() - beganMs > 60_000) throw new Error('the node is not Ready after 60 s');
-    await sleep(20);
-  }
-  return {
-    pid: child.pid as number,
-    readyMs: performance.now() - beganMs,
-    stop: async () => {
-      child.kill('SIGTERM');
-      await exited;
-    },
+  const stop = async (): Promise<void> => {
+    await ended(child, 'SIGTERM');
   };
+  try {
+    while (!(await isReady(kubeconfig, beganAt))) {
+      const end = child.exitCode ?? child.signalCode;
+      if (end !== null) throw new Error(`nanoshift ended with ${end}`);
+      if (performance.now() - beganMs > 60_000) throw new Error('the node is not Ready after 60 s');
+      await sleep(20);
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { pid: child.pid as number, readyMs: performance.now() - beganMs, stop };
 }
 
 interface Node {
@@ -245,8 +239,10 @@ function load(dataDir: string, args: readonly string[]): Promise<void> {
   const identity = ['-cert', join(admin, 'client.crt'), '-key', join(admin, 'client.key')];
   const child = spawn(flags.kbench as string, ['-server', 'https://127.0.0.1:6443', ...identity, ...args], {
     stdio: ['ignore', 'ignore', 'inherit'],
+    signal: interruption,
   });
   return new Promise((done, fail) => {
+    child.on('error', fail);
     child.on('close', (code) => (code === 0 ? done() : fail(new Error(`kbench ${args.join(' ')}: code ${code}`))));
   });
 }
@@ -254,6 +250,7 @@ function load(dataDir: string, args: readonly string[]): Promise<void> {
 function command(...args: string[]): Promise<void> {
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, [bundle, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
+    child.on('error', fail);
     child.on('close', (code) => (code === 0 ? done() : fail(new Error(`nanoshift ${args[0]}: code ${code}`))));
   });
 }
@@ -274,6 +271,6 @@ function writeSection(table: string): void {
   );
 }
 
-const sleep = (ms: number): Promise<void> => new Promise((done) => setTimeout(done, ms));
+const sleep = (ms: number): Promise<void> => setTimeout(ms, undefined, { signal: interruption });
 
 process.exitCode = flags.inside ? await inside() : await outside();

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { apiRequest } from '../test/support/api-request.ts';
-import { freePort } from '../test/support/server.ts';
+import { ended, freePort } from '../test/support/server.ts';
 
 const root = resolve(import.meta.dirname, '..');
 
@@ -139,15 +139,15 @@ function peer(
     writeBytes: () =>
       sum((pid) => Number(/^write_bytes: (\d+)/m.exec(readFileSync(`/proc/${pid}/io`, 'utf8'))?.[1] ?? 0)),
     stop: async () => {
-      for (const child of children) await ended(child);
+      for (const child of children) await ended(child, 'SIGTERM');
     },
   };
 }
 
 async function untilReady(kubeconfig: string, child: ChildProcess, log: readonly string[]): Promise<void> {
   for (const deadlineMs = performance.now() + 120_000; performance.now() < deadlineMs; ) {
-    if (child.exitCode !== null)
-      throw new Error(`the server ended with code ${child.exitCode}:\n${log.join('').slice(-3000)}`);
+    const end = child.exitCode ?? child.signalCode;
+    if (end !== null) throw new Error(`the server ended with ${end}:\n${log.join('').slice(-3000)}`);
     try {
       await apiRequest(kubeconfig, 'GET', '/readyz');
       return;
@@ -156,12 +156,4 @@ async function untilReady(kubeconfig: string, child: ChildProcess, log: readonly
     }
   }
   throw new Error('the server did not become ready in 120 s');
-}
-
-function ended(child: ChildProcess): Promise<void> {
-  return new Promise((done) => {
-    if (child.exitCode !== null) return done();
-    child.on('exit', () => done());
-    child.kill('SIGTERM');
-  });
 }

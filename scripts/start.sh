@@ -8,6 +8,7 @@ data_dir=/var/lib/microshift
 previous=''
 for argument in "$@"; do
   [ "$previous" = --data-dir ] && data_dir=$argument
+  case $argument in --data-dir=*) data_dir=${argument#--data-dir=} ;; esac
   previous=$argument
 done
 if [ "$(id -u)" -ne 0 ]; then

@@ -12,6 +12,6 @@ step 'checking types' tsc --noEmit
 step 'checking style' biome ci --error-on-warnings --log-level=warn
 step 'checking arrows between rooms' node scripts/check-imports.ts
 say 'running tests'
-node --test --test-reporter=spec --test-concurrency=2 'src/**/*.test.ts' 'test/**/*.test.ts' 'scripts/**/*.test.ts'
+node --test --test-reporter=spec --test-concurrency=2 --test-timeout=1200000 'src/**/*.test.ts' 'test/**/*.test.ts' 'scripts/**/*.test.ts'
 say 'running the short bench gate'
 node bench/gate.ts

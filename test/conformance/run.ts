@@ -9,15 +9,16 @@
  * --nodeless: those that need no kubelet, with two Node objects made through the API. --write puts the counts into
  * docs/conformance.md. A junit file is written to the output folder. Exit code 1 when a spec failed.
  */
-import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { apiRequest } from '../support/api-request.ts';
 import { startEtcd } from '../support/etcd.ts';
-import { inNamespace, makeNetworkNamespace, removeNetworkNamespace, run } from '../support/netns.ts';
+import { interrupted, run, runInNamespace } from '../support/netns.ts';
+import { nodeIsReady } from '../support/node.ts';
 import { junit, loadSpecs, renderResults, replaceSection, type Spec, type SpecResult } from './report.ts';
-import { makeNodes, nanoshift, nodeIsReady, startSuiteServer, type SuiteServer } from './server.ts';
+import { makeNodes, nanoshift, startSuiteServer, type SuiteServer, suiteNodeName } from './server.ts';
 import { runShards } from './shards.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -49,19 +50,10 @@ if (!flags.e2e || (!flags.nodeless && !flags.agnhost)) {
 }
 process.exitCode = flags.inside ? await inside() : await outside();
 
-/** Makes the namespace, runs itself in it, removes it. */
-async function outside(): Promise<number> {
-  const name = `nanoshift-e2e-${process.pid}`;
-  await makeNetworkNamespace(name);
-  try {
-    const self = [process.execPath, import.meta.filename, ...process.argv.slice(2), '--inside'];
-    const [command, args] = inNamespace(name, self);
-    return await new Promise((done) => {
-      spawn(command, args, { stdio: 'inherit' }).on('close', (code) => done(code ?? 1));
-    });
-  } finally {
-    await removeNetworkNamespace(name);
-  }
+/** Runs itself in a namespace that is made for it. */
+function outside(): Promise<number> {
+  const self = [process.execPath, import.meta.filename, ...process.argv.slice(2), '--inside'];
+  return runInNamespace(`nanoshift-e2e-${process.pid}`, self, { stdio: 'inherit' });
 }
 
 async function inside(): Promise<number> {
@@ -110,7 +102,9 @@ function choose(): Spec[] {
     .filter(({ area }) => !areas || areas.includes(area));
 }
 
+/** Told to end, it gives up, and takes down what it has started. */
 async function oneRound(specs: readonly Spec[], folder: string): Promise<SpecResult[]> {
+  interrupted().throwIfAborted();
   const etcd = flags.store === 'etcd' ? await startEtcd() : undefined;
   const pods = !flags.nodeless;
   let server: SuiteServer | undefined;
@@ -122,6 +116,7 @@ async function oneRound(specs: readonly Spec[], folder: string): Promise<SpecRes
       etcdEndpoint: etcd?.endpoint,
       pods,
     });
+    interrupted().throwIfAborted();
     await (pods ? prepareNode(server) : makeNodes(server.kubeconfig));
     const suite = {
       binary: flags.e2e as string,
@@ -131,7 +126,9 @@ async function oneRound(specs: readonly Spec[], folder: string): Promise<SpecRes
       processes: Number(flags.procs ?? (pods ? 4 : 6)),
       nodes: pods,
     };
-    return await runShards(suite, specs);
+    const results = await runShards(suite, specs, interrupted());
+    interrupted().throwIfAborted();
+    return results;
   } finally {
     await server?.stop();
     if (pods && server) await nanoshift('cleanup', '--all', '--config', server.config, '--data-dir', server.dataDir);
@@ -145,5 +142,5 @@ async function prepareNode(server: SuiteServer): Promise<void> {
   await run(process.execPath, [join(root, 'scripts/images/make.ts'), images, '--agnhost', flags.agnhost as string]);
   const common = ['--config', server.config, '--data-dir', server.dataDir];
   await nanoshift('images', 'import', ...common, join(images, 'conformance.tar'));
-  await nodeIsReady(server.kubeconfig);
+  await nodeIsReady({ ask: (method, path) => apiRequest(server.kubeconfig, method, path) as never }, suiteNodeName);
 }

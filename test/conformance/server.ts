@@ -1,11 +1,13 @@
 /** nanoshift under upstream's suite: started in this network namespace, with or without a kubelet. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createWriteStream, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { stringify } from 'yaml';
 import { apiRequest } from '../support/api-request.ts';
 import { namespaceAddress } from '../support/netns.ts';
+import { ended, saysReady } from '../support/server.ts';
 
+export const suiteNodeName = 'node-1';
 const bundle = resolve(import.meta.dirname, '../../dist/nanoshift.mjs');
 
 export interface ServerOptions {
@@ -32,7 +34,7 @@ export async function startSuiteServer(options: ServerOptions): Promise<SuiteSer
   writeFileSync(
     config,
     stringify({
-      node: { hostnameOverride: 'node-1', nodeIP: namespaceAddress },
+      node: { hostnameOverride: suiteNodeName, nodeIP: namespaceAddress },
       apiServer: { front },
       store: { backend, ...(etcdEndpoint && { etcd: { endpoints: [etcdEndpoint] } }) },
       runtime: { mode: options.pods ? 'own' : 'none' },
@@ -41,22 +43,19 @@ export async function startSuiteServer(options: ServerOptions): Promise<SuiteSer
   const log = createWriteStream(join(options.folder, 'nanoshift.log'));
   const args = [bundle, 'run', '--config', config, '--data-dir', dataDir];
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-  await new Promise<void>((done, fail) => {
-    const collect = (chunk: Buffer): void => {
-      log.write(chunk);
-      if (chunk.includes('nanoshift ready')) done();
-    };
-    child.stderr.on('data', collect);
-    child.stdout.on('data', collect);
-    child.on('exit', (code) =>
-      fail(new Error(`nanoshift ended with code ${code}; see ${options.folder}/nanoshift.log`)),
-    );
-  });
+  try {
+    await saysReady(child, (text) => log.write(text));
+  } catch (error) {
+    throw new Error(`${(error as Error).message}; see ${options.folder}/nanoshift.log`);
+  }
   return {
     kubeconfig: join(dataDir, 'resources/kubeadmin/kubeconfig'),
     dataDir,
     config,
-    stop: () => ended(child, 'SIGTERM'),
+    async stop() {
+      await ended(child, 'SIGTERM');
+      log.end();
+    },
   };
 }
 
@@ -64,22 +63,9 @@ export async function startSuiteServer(options: ServerOptions): Promise<SuiteSer
 export function nanoshift(...args: string[]): Promise<void> {
   return new Promise((done, fail) => {
     const child = spawn(process.execPath, [bundle, ...args], { stdio: 'inherit' });
+    child.on('error', fail);
     child.on('close', (code) => (code === 0 ? done() : fail(new Error(`nanoshift ${args.join(' ')}: code ${code}`))));
   });
-}
-
-interface Node {
-  status?: { conditions?: { type: string; status: string }[] };
-}
-
-export async function nodeIsReady(kubeconfig: string): Promise<void> {
-  for (let attempt = 0; attempt < 300; attempt++) {
-    const { items } = (await apiRequest(kubeconfig, 'GET', '/api/v1/nodes')) as { items: Node[] };
-    const conditions = items.flatMap(({ status }) => status?.conditions ?? []);
-    if (conditions.some(({ type, status }) => type === 'Ready' && status === 'True')) return;
-    await new Promise((resume) => setTimeout(resume, 100));
-  }
-  throw new Error('the node is not Ready after 30 s');
 }
 
 /** Two Ready nodes as facts of the API: 4 CPU, 8 Gi, 110 pods, an InternalIP each. */
@@ -104,13 +90,4 @@ export async function makeNodes(kubeconfig: string): Promise<void> {
     const taintFree = await apiRequest(kubeconfig, 'PATCH', `/api/v1/nodes/${name}`, { spec: { taints: null } });
     if (!taintFree) throw new Error('node was not made');
   }
-}
-
-function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  return new Promise((done) => {
-    if (child.exitCode !== null) return done();
-    child.removeAllListeners('exit');
-    child.on('exit', () => done());
-    child.kill(signal);
-  });
 }

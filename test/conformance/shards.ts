@@ -17,18 +17,23 @@ export interface Suite {
 }
 
 /** Splits the specs over the processes, longest first; those marked Serial run alone, at the end. */
-export async function runShards(suite: Suite, specs: readonly Spec[]): Promise<SpecResult[]> {
+export async function runShards(suite: Suite, specs: readonly Spec[], signal: AbortSignal): Promise<SpecResult[]> {
   const serial = specs.filter(({ codename }) => codename.includes('[Serial]'));
   const parallel = specs.filter((spec) => !serial.includes(spec)).sort((a, b) => b.seconds - a.seconds);
   const count = Math.min(suite.processes, parallel.length);
   const shards: Spec[][] = Array.from({ length: count }, () => []);
   for (const [index, spec] of parallel.entries()) shards[index % count]?.push(spec);
-  const results = await Promise.all(shards.map((shard, index) => runShard(suite, shard, `shard-${index + 1}`)));
-  if (serial.length > 0) results.push(await runShard(suite, serial, 'shard-serial'));
+  const results = await Promise.all(shards.map((shard, index) => runShard(suite, shard, `shard-${index + 1}`, signal)));
+  if (serial.length > 0 && !signal.aborted) results.push(await runShard(suite, serial, 'shard-serial', signal));
   return results.flat();
 }
 
-async function runShard(suite: Suite, shard: readonly Spec[], name: string): Promise<SpecResult[]> {
+async function runShard(
+  suite: Suite,
+  shard: readonly Spec[],
+  name: string,
+  signal: AbortSignal,
+): Promise<SpecResult[]> {
   const report = join(suite.folder, `${name}.json`);
   const focus = shard.map((spec) => spec.codename.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('|');
   const args = [
@@ -41,7 +46,11 @@ async function runShard(suite: Suite, shard: readonly Spec[], name: string): Pro
     `--kubeconfig=${suite.kubeconfig}`,
     ...(suite.kubectl ? [`--kubectl-path=${suite.kubectl}`] : []),
   ];
-  const child = spawn(suite.binary, args, { stdio: ['ignore', 'pipe', 'pipe'], cwd: suite.folder });
+  const child = spawn(suite.binary, args, {
+    ...{ stdio: ['ignore', 'pipe', 'pipe'], cwd: suite.folder },
+    // Told kindly, it would clean up in a cluster that is about to go.
+    ...{ signal, killSignal: 'SIGKILL' },
+  });
   const log = join(suite.folder, `${name}.log`);
   const chunks: Buffer[] = [];
   const collect = (chunk: Buffer): void => {
@@ -49,6 +58,7 @@ async function runShard(suite: Suite, shard: readonly Spec[], name: string): Pro
   };
   child.stdout.on('data', collect);
   child.stderr.on('data', collect);
+  child.on('error', (error) => chunks.push(Buffer.from(`${error}\n`)));
   await new Promise<void>((done) => child.on('close', () => done()));
   writeFileSync(log, Buffer.concat(chunks));
   try {

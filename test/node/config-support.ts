@@ -3,23 +3,18 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dataPaths } from '../../src/config/index.ts';
-import { type Clock, silentLogger, systemClock } from '../../src/kernel/index.ts';
+import { silentLogger, systemClock } from '../../src/kernel/index.ts';
 import { createCgroups } from '../../src/kubelet/cgroups/index.ts';
 import { createConfigBuilder, podLogFolder } from '../../src/kubelet/config/index.ts';
 import type { ContainerStatus } from '../../src/kubelet/cri/types.ts';
-import {
-  ensurePauseImage,
-  importImage,
-  ownArchitecture,
-  pauseNames,
-  writeImage,
-} from '../../src/kubelet/images/index.ts';
+import { ensurePauseImage, pauseNames } from '../../src/kubelet/images/index.ts';
 import { cleanupRuntime, openRuntime, type Runtime } from '../../src/kubelet/runtime/index.ts';
 import type { Cgroups, ConfigBuilder } from '../../src/kubelet/types.ts';
 import { createVolumeManager, type Volumes } from '../../src/kubelet/volumes/index.ts';
 import { FakeApi } from '../../src/kubelet/volumes/testing.ts';
 import type { Container, Pod, PodSpec } from '../../src/schema/generated/index.ts';
-import { run } from './streaming-support.ts';
+import { importBusybox } from './streaming-support.ts';
+import { until } from './runtime-support.ts';
 
 const image = 'registry.local/busybox:config';
 
@@ -32,7 +27,6 @@ export interface Started {
 /** As much of a node as it takes to run containers one by one. */
 export class ConfigNode {
   readonly api = new FakeApi();
-  readonly clock: Clock = systemClock;
   readonly changed: string[] = [];
   readonly volumes: Volumes;
   readonly runtime: Runtime;
@@ -74,7 +68,7 @@ export class ConfigNode {
     const runtime = await openRuntime({ mode: 'own', endpoint: '', handler: 'auto', paths, sandboxImage, ...shared });
     const { cri, socketPath, cgroupDriver } = runtime;
     await ensurePauseImage({ cri, socketPath, folder, log: silentLogger });
-    await importBusybox(socketPath, folder);
+    await importBusybox(socketPath, folder, image);
     const kubelet = { root: paths.kubelet, podLogs: paths.podLogs };
     return new ConfigNode(
       folder,
@@ -111,11 +105,13 @@ export class ConfigNode {
   }
 
   async exited(containerId: string): Promise<ContainerStatus> {
-    for (;;) {
-      const { status } = await this.runtime.cri.call('ContainerStatus', { containerId });
-      if (status?.state === 'CONTAINER_EXITED') return status;
-      await this.clock.sleep(20);
-    }
+    const { status } = await until(
+      `the end of ${containerId}`,
+      () => this.runtime.cri.call('ContainerStatus', { containerId }),
+      ({ status: now }) => now?.state === 'CONTAINER_EXITED',
+      60_000,
+    );
+    return status!;
   }
 
   /** Runs to its end and takes the pod down. What it wrote, without the log's prefixes. */
@@ -155,21 +151,4 @@ export class ConfigNode {
     await cleanupRuntime({ paths: dataPaths(this.#folder), clock: systemClock, log: silentLogger });
     for (const path of [dataPaths(this.#folder).run, this.#folder]) await rm(path, { recursive: true, force: true });
   }
-}
-
-async function importBusybox(socketPath: string, folder: string): Promise<void> {
-  const { stdout: path } = await run('which', ['busybox']);
-  const { stdout: applets } = await run('busybox', ['--list']);
-  const links = applets.split('\n').filter((name) => name !== '' && name !== 'busybox');
-  const content = await readFile(path.trim());
-  const file = join(folder, 'busybox.tar');
-  const entries = [
-    { type: 'folder', path: 'bin' },
-    { type: 'file', path: 'bin/busybox', mode: 0o755, content },
-    ...links.map((name) => ({ type: 'symlink', path: `bin/${name}`, target: 'busybox' }) as const),
-    { type: 'folder', path: 'tmp', mode: 0o1777 },
-  ] as const;
-  const config = { Env: ['PATH=/bin'], Cmd: ['sh'] };
-  await writeImage({ names: [image], architecture: ownArchitecture()!, config, layers: [[...entries]] }, file);
-  await importImage(socketPath, file);
 }

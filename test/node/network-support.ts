@@ -106,6 +106,7 @@ export class TestNetwork {
     });
     let output = '';
     plugin.stdout.on('data', (chunk) => (output += String(chunk)));
+    plugin.stdin.on('error', () => {}); // Its exit code says why it does not read.
     plugin.stdin.end(JSON.stringify({ ...list.plugins[0], cniVersion: list.cniVersion, name: list.name }));
     const [code] = await once(plugin, 'close');
     if (code !== 0) throw new Error(`the bridge plugin failed: ${output}`);
@@ -127,7 +128,11 @@ export class TestNetwork {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#children.push(child);
-    await once(child.stdout, 'data');
+    const ended = once(child, 'close').then(([code]) => {
+      throw new Error(`the servers of ${name} ended with ${code}`);
+    });
+    ended.catch(() => {});
+    await Promise.race([once(child.stdout, 'data'), ended]);
   }
 
   async setService(name: string, clusterIP: string, ports: readonly TestPort[], more: object = {}): Promise<void> {
@@ -201,7 +206,7 @@ const printing: Logger = {
 };
 
 /** What the server at `address` says, or the code of the error. */
-export function ask(address: string, port: number, limitMs = 500): Promise<string> {
+export function ask(address: string, port: number, limitMs = 5_000): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port });
     let heard = '';
@@ -214,9 +219,10 @@ export function ask(address: string, port: number, limitMs = 500): Promise<strin
 
 /** Likewise, from within a pod. `target` is socat's: `TCP:10.43.0.20:80`. */
 export async function askFrom(pod: TestPod, target: string): Promise<string> {
-  const peer = target.startsWith('TCP') ? `${target},connect-timeout=1` : target;
+  // How long to wait after its own end of input: a TCP server ends what it says, by UDP nobody does.
+  const [peer, wait] = target.startsWith('TCP') ? [`${target},connect-timeout=5`, '5'] : [target, '2'];
   try {
-    const asked = execute('nsenter', [`--net=/run/netns/${pod.namespace}`, 'socat', '-T1', '-', peer]);
+    const asked = execute('nsenter', [`--net=/run/netns/${pod.namespace}`, 'socat', '-t', wait, '-T', wait, '-', peer]);
     // A refused socat is gone before it reads: EPIPE; its exit code says why.
     asked.child.stdin?.on('error', () => undefined).end('?');
     return (await asked).stdout;
@@ -225,10 +231,10 @@ export async function askFrom(pod: TestPod, target: string): Promise<string> {
   }
 }
 
-/** Asks again until the answer is as wanted, then tells it; throws after 5 s. */
+/** Asks again until the answer is as wanted, then tells it; throws after 30 s. */
 export async function eventually(question: () => Promise<string>, wanted: RegExp): Promise<string> {
   let last = '';
-  for (const beganMs = performance.now(); performance.now() - beganMs < 5_000; ) {
+  for (const beganMs = performance.now(); performance.now() - beganMs < 30_000; ) {
     last = await question();
     if (wanted.test(last)) return last;
     await new Promise((resolve) => setTimeout(resolve, 20));

@@ -151,7 +151,7 @@ export async function until<T>(
   what: string,
   ask: () => Promise<T>,
   done: (answer: T) => boolean,
-  limitMs = 15_000,
+  limitMs = 30_000,
 ): Promise<T> {
   const endMs = systemClock.monotonicMs() + limitMs;
   for (;;) {

@@ -1,11 +1,11 @@
 // The scheduler in the built program, as its own user, with nodes that exist in the API only.
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { container, makeNode, makePod, type Requests } from '../../src/scheduler/testing.ts';
 import type { Event, Node, Pod, PodSpec } from '../../src/schema/generated/index.ts';
 import { apiRequest } from '../support/api-request.ts';
 import { type RunningServer, startServer } from '../support/server.ts';
+import { until } from './runtime-support.ts';
 
 let server: RunningServer;
 const namespace = '/api/v1/namespaces/default';
@@ -33,24 +33,15 @@ async function addPod(name: string, requests: Requests, spec: Partial<PodSpec> =
   await ask('POST', `${namespace}/pods`, { apiVersion: 'v1', kind: 'Pod', ...pod, metadata });
 }
 
-/** Asks until the answer is what is waited for. */
-async function until<T>(get: () => Promise<T>, is: (found: T) => boolean): Promise<T> {
-  for (let attempt = 0; attempt < 200; attempt++) {
-    const found = await get();
-    if (is(found)) return found;
-    await sleep(25);
-  }
-  throw new Error(`waited in vain: ${JSON.stringify(await get())}`);
-}
-
 const untilPod = (name: string, is: (pod: Pod) => boolean): Promise<Pod> =>
-  until(() => ask<Pod>('GET', `${namespace}/pods/${name}`), is);
+  until(`pod ${name}`, () => ask<Pod>('GET', `${namespace}/pods/${name}`), is);
 const scheduled = ({ status }: Pod) => status?.conditions?.find(({ type }) => type === 'PodScheduled');
 
 /** Of one pod, once there is one with this reason. */
 async function eventOf(pod: string, reason: string): Promise<Event> {
   const path = `${namespace}/events?fieldSelector=involvedObject.name%3D${pod},reason%3D${reason}`;
   const { items } = await until(
+    `${reason} of ${pod}`,
     () => ask<{ items: Event[] }>('GET', path),
     ({ items: found }) => found.length > 0,
   );

@@ -1,11 +1,9 @@
 /** For the tests of streams: a containerd in a network namespace of its own, and API servers over both fronts. */
 import { type ChildProcess, execFile, spawn, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Discovery } from '../../src/api/discovery/index.ts';
 import { createHttpServer, type HttpServer } from '../../src/api/http/index.ts';
@@ -28,50 +26,8 @@ process.env['PATH'] = searchPath;
 
 const has = (program: string): boolean => spawnSync('which', [program]).status === 0;
 
-/** Why nothing real can run here; false when it can. */
-export const skip: string | false =
-  process.getuid?.() !== 0
-    ? 'needs root'
-    : ['containerd', 'ctr', 'runc', 'ip', 'nsenter', 'busybox'].find((program) => !has(program))
-      ? `needs ${['containerd', 'ctr', 'runc', 'ip', 'nsenter', 'busybox'].find((program) => !has(program))}`
-      : false;
-
-const marker = 'NANOSHIFT_TEST_NETNS';
-
-/**
- * Runs the calling file's tests in a network namespace of their own: the first process makes it and runs the file once
- * more inside. Returns true in the inner one.
- */
-export function inOwnNetwork(url: string): boolean {
-  if (process.env[marker] !== undefined) return true;
-  const file = fileURLToPath(url);
-  test(`in a network namespace: ${file.slice(file.lastIndexOf('/') + 1)}`, {
-    skip,
-    timeout: 300_000,
-  }, async (context) => {
-    const name = `nst-${process.pid}`;
-    await run('ip', ['netns', 'add', name]);
-    const namespace = `--net=/run/netns/${name}`;
-    try {
-      await run('nsenter', [namespace, 'ip', 'link', 'set', 'lo', 'up']);
-      const { NODE_TEST_CONTEXT: _, ...env } = process.env;
-      const inner = spawn('nsenter', [namespace, process.execPath, '--test-reporter=spec', '--test', file], {
-        env: { ...env, [marker]: name },
-        stdio: ['ignore', 'pipe', 'inherit'],
-      });
-      let output = '';
-      inner.stdout.on('data', (chunk: Buffer) => {
-        output += chunk;
-      });
-      const code = await new Promise((done) => inner.on('close', done));
-      for (const line of output.split('\n')) context.diagnostic(line);
-      if (code !== 0) throw new Error(`tests failed inside:\n${output}`);
-    } finally {
-      await run('ip', ['netns', 'delete', name]);
-    }
-  });
-  return false;
-}
+/** What `StreamNode` needs of the machine. */
+export const streamPrograms: readonly string[] = ['containerd', 'runc', 'ip', 'nsenter', 'busybox'];
 
 export interface Front {
   adapter: 'uws' | 'node';
@@ -132,7 +88,7 @@ export class StreamNode {
     const cri = createCriClient({ socketPath, clock: systemClock, log: silentLogger });
     await untilReady(cri);
     await ensurePauseImage({ cri, socketPath, folder: directory, log: silentLogger });
-    await importBusybox(socketPath, directory);
+    await importBusybox(socketPath, directory, busybox);
 
     const connects = new Map();
     const served = { definitions: () => definitions, codec: referenceCodec, clock: systemClock };
@@ -273,7 +229,9 @@ function startContainerd(directory: string, socketPath: string): ChildProcess {
   mkdirSync(join(directory, 'cni'), { recursive: true });
   writeFileSync(join(directory, 'cni/10.conflist'), JSON.stringify(network(directory)));
   const log = openSync(join(directory, 'containerd.log'), 'a');
-  return spawn('containerd', ['-c', config], { stdio: ['ignore', log, log] });
+  const child = spawn('containerd', ['-c', config], { stdio: ['ignore', log, log] });
+  closeSync(log);
+  return child;
 }
 
 const containerdConfig = (directory: string, socketPath: string): string => `
@@ -331,14 +289,15 @@ async function untilReady(cri: CriClient): Promise<void> {
   }
 }
 
-async function importBusybox(socketPath: string, directory: string): Promise<void> {
+/** An image of busybox with all its applets. */
+export async function importBusybox(socketPath: string, directory: string, name: string): Promise<void> {
   const { stdout: path } = await run('which', ['busybox']);
   const { stdout: applets } = await run('busybox', ['--list']);
   const file = join(directory, 'busybox.tar');
   const program = readFileSync(path.trim());
   await writeImage(
     {
-      names: [busybox],
+      names: [name],
       architecture: ownArchitecture()!,
       config: { Env: ['PATH=/bin'], Cmd: ['sh'] },
       layers: [

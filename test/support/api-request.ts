@@ -28,6 +28,8 @@ export function apiRequest(kubeconfigPath: string, method: string, path: string,
       (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        // The server may be killed in the middle of its answer.
+        response.on('error', reject);
         response.on('end', () => {
           const text = Buffer.concat(chunks).toString();
           if ((response.statusCode ?? 0) >= 400) reject(new Error(`${method} ${path}: ${response.statusCode} ${text}`));

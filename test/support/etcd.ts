@@ -1,10 +1,9 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from './server.ts';
+import { ended, freePort } from './server.ts';
 
 export const hasEtcd = spawnSync('etcd', ['--version']).status === 0;
 
@@ -28,9 +27,7 @@ export async function startEtcd(): Promise<RunningEtcd> {
   const peer = `http://127.0.0.1:${await freePort()}`;
   let process = await launch(directory, endpoint, peer);
   const kill = async (signal: NodeJS.Signals = 'SIGKILL'): Promise<void> => {
-    if (process.exitCode !== null || process.signalCode !== null) return;
-    process.kill(signal);
-    await once(process, 'exit');
+    await ended(process, signal);
   };
   return {
     endpoint,
@@ -45,6 +42,8 @@ export async function startEtcd(): Promise<RunningEtcd> {
   };
 }
 
+const startLimitMs = 60_000;
+
 async function launch(directory: string, endpoint: string, peer: string): Promise<ChildProcess> {
   const args = [
     ...['--data-dir', directory, '--name', 'one', '--initial-cluster', `one=${peer}`],
@@ -52,10 +51,13 @@ async function launch(directory: string, endpoint: string, peer: string): Promis
     ...['--listen-peer-urls', peer, '--initial-advertise-peer-urls', peer],
   ];
   const process = spawn('etcd', args, { stdio: 'ignore' });
-  for (;;) {
-    const answer = await fetch(`${endpoint}/health`).catch(() => undefined);
+  for (const beganMs = performance.now(); performance.now() - beganMs < startLimitMs; ) {
+    const answer = await fetch(`${endpoint}/health`, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
     if (answer?.ok) return process;
-    if (process.exitCode !== null) throw new Error(`etcd ended with ${process.exitCode}`);
+    const end = process.exitCode ?? process.signalCode;
+    if (end !== null) throw new Error(`etcd ended with ${end}`);
     await sleep(50);
   }
+  await ended(process, 'SIGKILL');
+  throw new Error(`etcd did not answer within ${startLimitMs / 1000} s`);
 }

@@ -31,8 +31,6 @@ export async function startNode(options: ServerOptions = {}): Promise<RunningNod
   const images = await helloImages();
   let server = await startServer(all);
   const common = ['--config', join(dataDir, 'test-config.yaml'), '--data-dir', dataDir];
-  const imported = await runCommand('images', 'import', ...common, ...images);
-  if (imported.code !== 0) throw new Error(`images import: ${imported.output}`);
   const node: RunningNode = {
     ...server,
     ask: <T>(method: string, path: string, body?: unknown) =>
@@ -49,7 +47,14 @@ export async function startNode(options: ServerOptions = {}): Promise<RunningNod
       if (cleaned.code !== 0) throw new Error(`cleanup: ${cleaned.output}`);
     },
   };
-  await nodeIsReady(node);
+  try {
+    const imported = await runCommand('images', 'import', ...common, ...images);
+    if (imported.code !== 0) throw new Error(`images import: ${imported.output}`);
+    await nodeIsReady(node);
+  } catch (error) {
+    await node.dispose();
+    throw error;
+  }
   return node;
 }
 
@@ -57,9 +62,9 @@ interface NodeObject {
   status?: { conditions?: { type: string; status: string }[] };
 }
 
-export const nodeIsReady = (node: Pick<RunningNode, 'ask'>): Promise<void> =>
+export const nodeIsReady = (node: Pick<RunningNode, 'ask'>, name = nodeName): Promise<void> =>
   until('the node is Ready', async () => {
-    const { status } = await node.ask<NodeObject>('GET', `/api/v1/nodes/${nodeName}`).catch((): NodeObject => ({}));
+    const { status } = await node.ask<NodeObject>('GET', `/api/v1/nodes/${name}`).catch((): NodeObject => ({}));
     return status?.conditions?.some((condition) => condition.type === 'Ready' && condition.status === 'True');
   });
 

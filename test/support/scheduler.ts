@@ -8,6 +8,7 @@ import type { Node, Pod, PodSpec } from '../../src/schema/generated/index.ts';
 import { type SchedulerOptions, startScheduler } from '../../src/scheduler/index.ts';
 import { makeNode, makePod, type Requests } from '../../src/scheduler/testing.ts';
 import { createReferenceScoring } from '../../src/wasm/index.ts';
+import { settled } from './settled.ts';
 
 export interface Told {
   name: string;
@@ -40,9 +41,7 @@ export async function withScheduler(
   const recorder: EventRecorder = {
     event: ({ metadata }, type, reason, message) => told.push({ name: metadata.name ?? '', type, reason, message }),
   };
-  const settle = async (): Promise<void> => {
-    for (let turn = 0; turn < 60; turn++) await new Promise((resolve) => setImmediate(resolve));
-  };
+  const settle = (): Promise<void> => settled(cluster.store);
   await client.create({ group: '', version: 'v1', resource: 'namespaces' }, { metadata: { name: 'default' } });
   const scheduler = startScheduler({
     client: wrap(cluster.api.client({ name: 'system:kube-scheduler', groups: [] })),

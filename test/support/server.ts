@@ -53,7 +53,7 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
   const profile = typeof options.profile === 'object' ? tightProfile(dataDir, options.profile) : options.profile;
   const args = ['run', '--config', config, '--data-dir', dataDir, '--profile', profile ?? 'default'];
   const started = launch(args, options.env && { env: options.env });
-  await started.ready;
+  await isReadyInTime(started);
   return {
     process: started.process,
     port,
@@ -67,6 +67,21 @@ export async function startServer(options: ServerOptions = {}): Promise<RunningS
       return code;
     },
   };
+}
+
+const readyLimitMs = 120_000;
+
+/** One that says nothing would hold the test up for ever. */
+async function isReadyInTime({ process: child, ready, output }: Launched): Promise<void> {
+  const timer = setTimeout(() => child.kill('SIGKILL'), readyLimitMs);
+  try {
+    await ready;
+  } catch (error) {
+    if (child.signalCode !== 'SIGKILL') throw error;
+    throw new Error(`nanoshift was not ready after ${readyLimitMs / 1000} s:\n${output().slice(-4000)}`);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Writes the default profile with other bounds, and returns its path. */
@@ -98,10 +113,13 @@ interface LaunchOptions {
   uid?: number;
 }
 
-function launch(
-  args: readonly string[],
-  { env = {}, uid }: LaunchOptions = {},
-): { process: ChildProcess; ready: Promise<void>; output(): string } {
+interface Launched {
+  process: ChildProcess;
+  ready: Promise<void>;
+  output(): string;
+}
+
+function launch(args: readonly string[], { env = {}, uid }: LaunchOptions = {}): Launched {
   const bundle = join(root, 'dist/nanoshift.mjs');
   if (!existsSync(bundle)) throw new Error('dist/nanoshift.mjs is missing: npm run build');
   const child = spawn(process.execPath, [bundle, ...args], {
@@ -111,21 +129,40 @@ function launch(
   });
   const chunks: string[] = [];
   const output = (): string => chunks.join('');
-  const ready = new Promise<void>((done, fail) => {
-    const collect = (chunk: Buffer): void => {
-      chunks.push(chunk.toString());
-      if (chunk.includes('nanoshift ready')) done();
-    };
-    child.stdout.on('data', collect);
-    child.stderr.on('data', collect);
-    child.on('exit', (code, signal) =>
-      fail(new Error(`nanoshift ended with ${code ?? signal}:\n${output().slice(-4000)}`)),
-    );
-  });
-  return { process: child, ready, output };
+  const ready = saysReady(child, (text) => chunks.push(text));
+  ready.catch(() => {});
+  return {
+    process: child,
+    ready: ready.catch((error: Error) => {
+      throw new Error(`${error.message}:\n${output().slice(-4000)}`);
+    }),
+    output,
+  };
 }
 
-function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+/** Resolves when the program says that it is ready; rejects when it has ended, or cannot begin, before. */
+export function saysReady(child: ChildProcess, hear: (text: string) => void): Promise<void> {
+  return new Promise<void>((done, fail) => {
+    let isReady = false;
+    for (const stream of [child.stdout, child.stderr]) {
+      // What it says may come in pieces, and a piece may end anywhere.
+      let line = '';
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        hear(text);
+        if (isReady) return;
+        line += text;
+        isReady = line.includes('nanoshift ready');
+        if (isReady) done();
+        line = line.slice(line.lastIndexOf('\n') + 1);
+      });
+    }
+    child.on('error', fail);
+    child.on('close', (code, signal) => fail(new Error(`nanoshift ended with ${code ?? signal}`)));
+  });
+}
+
+/** Ends a child and waits for it; resolves at once when it has ended already. */
+export function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
   return new Promise((done) => {
     if (child.exitCode !== null || child.signalCode !== null) return done(child.exitCode);
     child.on('exit', (code) => done(code));
@@ -133,14 +170,22 @@ function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<number | nu
   });
 }
 
-/** A port that was free a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
+/**
+ * A port that was free a moment ago. Below those that the kernel gives to whoever asks for any, connections included, so
+ * that nothing else on the machine takes it before a server does, or while one restarts.
+ */
+export async function freePort(): Promise<number> {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const port = 10_250 + Math.floor(Math.random() * 19_000);
+    if (await isFree(port)) return port;
+  }
+  throw new Error('no free port was found');
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((done) => {
     const probe = createServer();
-    probe.on('error', fail);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => (address && typeof address === 'object' ? done(address.port) : fail(new Error('no port'))));
-    });
+    probe.on('error', () => done(false));
+    probe.listen(port, '0.0.0.0', () => probe.close(() => done(true)));
   });
 }

@@ -18,7 +18,8 @@ import { definitions } from '../../src/resources/index.ts';
 import type { Event, Pod } from '../../src/schema/generated/index.ts';
 import { referenceCodec } from '../../src/schema/index.ts';
 import type { KubeObject } from '../../src/schema/object.ts';
-import { memoryBackend, openStore } from '../../src/store/index.ts';
+import { memoryBackend, openStore, type Store } from '../../src/store/index.ts';
+import { settled } from '../support/settled.ts';
 
 export const core = (resource: string) => ({ group: '', version: 'v1', resource });
 export const apps = (resource: string) => ({ group: 'apps', version: 'v1', resource });
@@ -29,8 +30,10 @@ export class TestCluster {
   readonly admin: Client;
   readonly clientFor: (name: string) => Client;
   readonly stop: () => Promise<void>;
+  readonly #store: Store;
 
-  private constructor(parts: Pick<TestCluster, 'clock' | 'admin' | 'clientFor' | 'stop'>) {
+  private constructor(parts: Pick<TestCluster, 'clock' | 'admin' | 'clientFor' | 'stop'> & { store: Store }) {
+    this.#store = parts.store;
     this.clock = parts.clock;
     this.admin = parts.admin;
     this.clientFor = parts.clientFor;
@@ -96,14 +99,14 @@ export class TestCluster {
       rbac.close();
       await store.close();
     };
-    const cluster = new TestCluster({ clock, admin, clientFor, stop });
+    const cluster = new TestCluster({ clock, admin, clientFor, stop, store });
     await cluster.settle();
     return cluster;
   }
 
   /** Lets everything run that waits for nothing but its turn. */
-  async settle(turns = 200): Promise<void> {
-    for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+  settle(): Promise<void> {
+    return settled(this.#store);
   }
 
   async advance(byMs: number): Promise<void> {

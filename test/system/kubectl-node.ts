@@ -5,7 +5,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { basename, resolve } from 'node:path';
-import { inNamespace, makeNetworkNamespace, removeNetworkNamespace } from '../support/netns.ts';
+import { interrupted, runInNamespace } from '../support/netns.ts';
 import { type RunningNode, startNode } from '../support/node.ts';
 
 const hello = resolve(import.meta.dirname, '../../examples/hello.yaml');
@@ -16,28 +16,21 @@ if (paths.length === 0) {
   process.exit(2);
 }
 
-async function outside(): Promise<number> {
+function outside(): Promise<number> {
   const name = `ns-kubectl-${process.pid}`;
-  await makeNetworkNamespace(name);
-  try {
-    const [command, args] = inNamespace(name, [process.execPath, import.meta.filename, ...paths]);
-    return await new Promise((done) => {
-      spawn(command, args, { stdio: 'inherit', env: { ...process.env, [marker]: name } }).on('close', (code) =>
-        done(code ?? 1),
-      );
-    });
-  } finally {
-    await removeNetworkNamespace(name);
-  }
+  const command = [process.execPath, import.meta.filename, ...paths];
+  return runInNamespace(name, command, { stdio: 'inherit', env: { ...process.env, [marker]: name } });
 }
 
 async function inside(): Promise<number> {
+  const interruption = interrupted();
   const node = await startNode();
   let failures = 0;
   try {
     for (const [index, path] of paths.entries()) {
       const kubectl = new Kubectl(path, node.kubeconfig, `hello-${index}`);
       for (const [what, step] of story) {
+        interruption.throwIfAborted();
         const beganMs = performance.now();
         const error = await step(kubectl, node).then(
           () => undefined,

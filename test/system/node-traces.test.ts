@@ -1,8 +1,10 @@
 // Issue: ten restarts leave no mount, cgroup, rule or address behind, and `nanoshift cleanup` leaves nothing at all.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import type { Dirent } from 'node:fs';
+import { type Dirent, mkdtempSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { dataPaths } from '../../src/config/index.ts';
@@ -97,7 +99,7 @@ async function removePods(node: RunningNode): Promise<void> {
 
 inOwnNamespace(import.meta.url, () => {
   test(`${restarts} restarts leave nothing behind; cleanup leaves nothing at all`, async () => {
-    const dataDir = '/tmp/ns-traces';
+    const dataDir = mkdtempSync(join(tmpdir(), 'ns-traces-'));
     const before = await traces(dataDir);
     const node = await startNode({ dataDir });
     try {
