@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { namespaces, pods } from '../../client/index.ts';
+import { FakeCluster } from '../../controllers/testing.ts';
+import { apiError, silentLogger } from '../../kernel/index.ts';
 import type { Pod } from '../../schema/generated/index.ts';
-import { hostPortRules } from './host-ports.ts';
+import { HostPorts, hostPortRules } from './host-ports.ts';
 
 const pod = (spec: Partial<Pod['spec']>, status: Pod['status'] = { podIP: '10.42.0.7', phase: 'Running' }): Pod => ({
   metadata: { name: 'web', namespace: 'shop' },
@@ -40,3 +43,31 @@ for (const [what, of] of [
 ] as const) {
   test(`a pod ${what} has no rules`, () => assert.equal(hostPortRules(of), undefined));
 }
+
+test('rules follow the pods: a change of status is none of them, a deletion is, seen or not', async () => {
+  const cluster = new FakeCluster();
+  const admin = cluster.clientFor('admin');
+  const scope = { namespace: 'shop' };
+  await admin.create(namespaces, { metadata: { name: 'shop' } });
+  const made = await admin.create<Pod>(pods, pod({ containers: [container] }), scope);
+  let changes = 0;
+  const client = cluster.clientFor('node');
+  // The double knows names only: all pods are this node's.
+  const list: typeof client.list = (ref) => client.list(ref);
+  const watch: typeof client.watch = (ref, _, handler) => client.watch(ref, {}, handler);
+  const hostPorts = new HostPorts({
+    client: Object.assign(Object.create(client), { list, watch }),
+    ...{ clock: cluster.clock, log: silentLogger, nodeName: 'here' },
+    changed: () => changes++,
+  });
+  await hostPorts.whenReady();
+  assert.deepEqual([changes, [...hostPorts.fragments].length], [1, 1]);
+  await admin.update<Pod>(pods, { ...made, status: { ...made.status, message: 'other' } });
+  assert.equal(changes, 1);
+  cluster.closeWatches(apiError.expired('too old'));
+  await admin.delete(pods, 'web', scope);
+  cluster.clock.advance(60_000);
+  await cluster.settle();
+  assert.deepEqual([changes, [...hostPorts.fragments].length], [2, 0]);
+  hostPorts.stop();
+});

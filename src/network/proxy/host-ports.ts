@@ -1,5 +1,6 @@
 /** Ports of the node that lead to ports of its pods: what others leave to CNI's portmap plugin. */
 import { isIPv4 } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
 import { type Following, follow, pods } from '../../client/index.ts';
 import type { Client } from '../../client/types.ts';
 import type { Clock, Logger } from '../../kernel/index.ts';
@@ -78,9 +79,11 @@ export class HostPorts {
   }
 
   #set(key: string, uid: string, fragment: Fragment | undefined): void {
-    if (!fragment && !this.#fragments.has(key)) return;
+    const known = this.#fragments.get(key);
+    if (!fragment && !known) return;
+    const isSame = fragment && isDeepStrictEqual(known?.fragment, fragment);
     if (fragment) this.#fragments.set(key, { uid, fragment });
     else this.#fragments.delete(key);
-    this.#options.changed();
+    if (!isSame) this.#options.changed();
   }
 }
