@@ -127,7 +127,10 @@ function protectionController<T extends KubeObject>(protection: Protection<T>, e
     async sync(key) {
       const [namespace, objectName] = splitKey(key);
       const object = await find<T>(client, ref, objectName, namespace);
-      if (!object) return done;
+      if (!object) {
+        waiting.delete(key);
+        return done;
+      }
       const isUsed = object.metadata.deletionTimestamp !== undefined && (await protection.isUsed(object, client));
       if (isUsed) waiting.add(key);
       else waiting.delete(key);

@@ -203,6 +203,20 @@ test('whatever is changed in the middle of it, it comes to rest with what was wa
     { numRuns: 300, examples: [scaledToWhatItIs] },
   ));
 
+test('a rollout that becomes one of Recreate while it is scaled goes on', () => {
+  const world = new World({ replicas: 4, maxSurge: 1, maxUnavailable: 1 });
+  settle(world);
+  world.setImage('web:2');
+  world.sync();
+  assert.equal(world.replicaSets.filter(({ spec }) => spec.replicas).length, 2);
+  world.change({ strategy: { type: 'Recreate' }, replicas: 6 });
+  settle(world);
+  assert.deepEqual(
+    world.replicaSets.map(({ spec }) => spec.replicas),
+    [0, 6],
+  );
+});
+
 test('a finished rollout whose pods are away is not looked at by the second', () => {
   const world = new World({ replicas: 2, maxSurge: 1, maxUnavailable: 1 });
   settle(world);

@@ -1,7 +1,7 @@
 /** What a Deployment wants next. */
 import { isDeepStrictEqual } from 'node:util';
 import type { Deployment, DeploymentStatus, Pod, ReplicaSet } from '../../schema/generated/index.ts';
-import { progressDeadlineMs } from './bounds.ts';
+import { isRolling, progressDeadlineMs } from './bounds.ts';
 import { type Conditions, conditionOf, news, withNews } from './conditions.ts';
 import { Draft } from './draft.ts';
 import { revisionKey } from './revisions.ts';
@@ -50,7 +50,9 @@ export function planDeployment({ deployment, replicaSets, pods, nowMs }: Situati
 /** Changes the draft. Returns whether that is a part of a rollout. */
 function act(draft: Draft, pods: readonly Pod[]): boolean {
   const { spec } = draft.deployment;
-  if (spec.paused || isScalingEvent(draft)) {
+  // A share for each is for rolling updates only; here the old ones go anyhow.
+  const isShared = !isRolling(draft.deployment) && draft.active.length > 1;
+  if (spec.paused || (isScalingEvent(draft) && !isShared)) {
     scale(draft);
     if (spec.paused) cleanUp(draft);
     return false;
