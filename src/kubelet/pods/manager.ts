@@ -2,6 +2,7 @@
 import { type Following, follow, pods } from '../../client/index.ts';
 import type { Timer } from '../../kernel/index.ts';
 import type { Pod, PodStatus } from '../../schema/generated/index.ts';
+import type { RuntimeEvent } from '../cri/types.ts';
 import type { KubeletEnv, ProbeManager, StaticPods } from '../types.ts';
 import { Admission } from './admission.ts';
 import { errorText, isAway } from './errors.ts';
@@ -35,6 +36,8 @@ export interface PodManager {
 
 const relistMs = 60_000;
 const awayRetryMs = 1_000;
+/** Containers that ended before anybody had seen them. */
+const earlyLimit = 1_000;
 
 export function createPodManager(options: PodManagerOptions): PodManager {
   return new Manager(options);
@@ -47,17 +50,20 @@ class Manager implements PodManager {
   readonly #owners = new Map<string, string>();
   readonly #ownedBy = new Map<string, readonly string[]>();
   readonly #signatures = new Map<string, string>();
+  /** Ended before their pod was known: whoever is told that they run looks again. */
+  readonly #early = new Set<string>();
   /** From the API, by uid; mirrors not among them. */
   readonly #pods = new Map<string, Pod>();
   readonly #mirrors: MirrorPods;
   readonly #admission: Admission;
   readonly #worker: WorkerEnv;
-  readonly #selection: { fieldSelector: string };
   readonly #following: Following;
   readonly #events: { stop(): void };
   #isListed = false;
   #isListing = false;
   #mustList = false;
+  /** Each pod is asked about when those before it have been taken, or not. */
+  #admitting: Promise<void> = Promise.resolve();
   /** Volumes, control groups and logs may be left of pods that are gone. */
   #mustTidy = true;
   #timer: Timer | undefined;
@@ -80,19 +86,18 @@ class Manager implements PodManager {
       retired: (uid) => this.#retired(uid),
     };
     this.#admission = new Admission({ client, nodeName, maxPods: options.maxPods });
-    this.#selection = { fieldSelector: `spec.nodeName=${nodeName}` };
     this.#mirrors = new MirrorPods({ client, clock, log, nodeName }, (name) => this.#staticPod(name));
     this.#following = follow<Pod>(
       pods,
-      { client, clock, log, selection: this.#selection },
+      { client, clock, log, selection: { fieldSelector: `spec.nodeName=${nodeName}` } },
       {
         changed: (pod, deleted) => this.#changed(pod, deleted),
         listed: () => this.#listed(),
-        relisted: () => void this.#dropVanished(),
+        present: (uids) => this.#dropVanished(uids),
       },
     );
     this.#events = cri.events({
-      event: ({ id }) => this.#workers.get(this.#owners.get(id) ?? '')?.touch(),
+      event: (event) => this.#heard(event),
       resumed: () => this.#relist(),
     });
     this.staticPodsChanged();
@@ -116,7 +121,7 @@ class Manager implements PodManager {
     }
     for (const [uid, pod] of wanted) {
       // Of a name there is one at a time: the next begins when the last has ended.
-      if (!this.#workers.has(uid) && !ending.has(fullName(pod))) void this.#add(pod, true);
+      if (!this.#workers.has(uid) && !ending.has(fullName(pod))) this.#add(pod, true);
       this.#mirrors.reconcile(fullName(pod));
     }
   }
@@ -148,7 +153,7 @@ class Manager implements PodManager {
     } else {
       this.#pods.set(uid, pod);
       const worker = this.#workers.get(uid);
-      if (!worker) void this.#add(pod, false);
+      if (!worker) this.#add(pod, false);
       else if (!worker.isStatic) worker.changed(pod);
     }
   }
@@ -162,44 +167,50 @@ class Manager implements PodManager {
 
   #listed(): void {
     this.#isListed = true;
+    // Pods may have gone while nobody looked.
+    this.#checkDeferred();
     this.#relist();
   }
 
-  /** The watch was lost: who is not in the API any more went unseen. */
-  async #dropVanished(): Promise<void> {
-    const { client, log } = this.#options.env;
-    const known = [...this.#pods.values(), ...this.#mirrors.all()];
-    try {
-      const { items } = await client.list<Pod>(pods, this.#selection);
-      const present = new Set(items.map(({ metadata }) => metadata.uid));
-      for (const pod of known) if (!present.has(pod.metadata.uid ?? '')) this.#changed(pod, true);
-    } catch (error) {
-      log.warn('pods not listed', { error: errorText(error) });
-      this.#following.relist();
+  /** Who went unseen while there was no watch. */
+  #dropVanished(present: ReadonlySet<string>): void {
+    for (const pod of [...this.#pods.values(), ...this.#mirrors.all()]) {
+      if (!present.has(pod.metadata.uid ?? '')) this.#changed(pod, true);
     }
   }
 
   // --- workers --------------------------------------------------------------------------------------------------
 
-  async #add(pod: Pod, isStatic: boolean): Promise<void> {
-    const uid = pod.metadata.uid ?? '';
-    const refusal = await this.#admit(pod, isStatic);
-    if (this.#isStopped || this.#workers.has(uid)) return;
-    // The pod may have changed, or gone, while the node was asked.
-    const newest = isStatic ? pod : this.#pods.get(uid);
-    const isRemoved = newest === undefined;
-    const shown = isStatic ? this.#mirrors.get(fullName(pod)) : newest;
-    const worker = new PodWorker(this.#worker, { pod: newest ?? pod, isStatic, isRemoved, refusal }, shown);
+  /** What was taken before begins at once. */
+  #add(pod: Pod, isStatic: boolean): void {
+    const { uid = '' } = pod.metadata;
+    if (mustAsk(pod)) this.#admitting = this.#admitting.then(() => this.#admit(uid, isStatic));
+    else this.#begin(uid, isStatic, undefined);
+  }
+
+  async #admit(uid: string, isStatic: boolean): Promise<void> {
+    const pod = this.#wanted(uid, isStatic);
+    if (!pod || this.#workers.has(uid) || this.#isStopped) return;
+    this.#begin(uid, isStatic, mustAsk(pod) ? await this.#refusal(pod, isStatic) : undefined);
+  }
+
+  /** The pod may have changed, or gone, while it waited to be taken. */
+  #begin(uid: string, isStatic: boolean, refusal: Refusal | undefined): void {
+    const pod = this.#wanted(uid, isStatic);
+    if (!pod || this.#workers.has(uid) || this.#isStopped) return;
+    const shown = isStatic ? this.#mirrors.get(fullName(pod)) : pod;
+    const worker = new PodWorker(this.#worker, { pod, isStatic, isRemoved: false, refusal }, shown);
     this.#workers.set(uid, worker);
     worker.wake();
   }
 
-  /** Only what was never accepted before is asked. */
-  async #admit(pod: Pod, isStatic: boolean): Promise<Refusal | undefined> {
-    const { metadata, status } = pod;
-    if (status?.startTime || isTerminal(status?.phase) || metadata.deletionTimestamp) return undefined;
+  #wanted(uid: string, isStatic: boolean): Pod | undefined {
+    return (isStatic ? this.#options.staticPods.current() : this.#pods).get(uid);
+  }
+
+  async #refusal(pod: Pod, isStatic: boolean): Promise<Refusal | undefined> {
     try {
-      return await this.#admission.check(pod, this.#others(metadata.uid), isStatic);
+      return await this.#admission.check(pod, this.#others(pod.metadata.uid), isStatic);
     } catch (error) {
       return { reason: 'UnexpectedAdmissionError', message: errorText(error) };
     }
@@ -210,10 +221,15 @@ class Manager implements PodManager {
     return this.#admission.checkResize(pod, this.#others(uid), this.#workers.get(uid)?.isStatic ?? false);
   }
 
+  /** There may be room for them now. */
+  #checkDeferred(): void {
+    for (const worker of this.#workers.values()) if (worker.isResizeDeferred) void worker.checkResize();
+  }
+
   /** Pods that take of the node's resources. */
   #others(uid: string | undefined): Pod[] {
     const workers = [...this.#workers.values()].filter((worker) => worker.uid !== uid);
-    return workers.filter(({ status }) => !isTerminal(status.phase)).map(({ pod }) => pod);
+    return workers.filter(({ status, isRefused }) => !isRefused && !isTerminal(status.phase)).map(({ pod }) => pod);
   }
 
   #retired(uid: string): void {
@@ -221,7 +237,7 @@ class Manager implements PodManager {
     this.#workers.delete(uid);
     this.#signatures.delete(uid);
     this.#index(uid, { sandboxes: [], containers: [] });
-    for (const other of this.#workers.values()) if (other.isResizeDeferred) void other.checkResize();
+    this.#checkDeferred();
     if (worker?.isStatic) {
       this.#mirrors.reconcile(fullName(worker.pod));
       this.staticPodsChanged();
@@ -238,12 +254,27 @@ class Manager implements PodManager {
     return undefined;
   }
 
+  #heard({ type, id }: RuntimeEvent): void {
+    const owner = this.#owners.get(id);
+    if (owner !== undefined) {
+      this.#workers.get(owner)?.touch();
+    } else if (type === 'stopped') {
+      const [oldest] = this.#early;
+      if (oldest !== undefined && this.#early.size >= earlyLimit) this.#early.delete(oldest);
+      this.#early.add(id);
+    }
+  }
+
   #index(uid: string, { sandboxes, containers }: ObservedPod): void {
     for (const id of this.#ownedBy.get(uid) ?? []) this.#owners.delete(id);
     const ids = [...sandboxes, ...containers].map(({ id }) => id);
     if (ids.length === 0) this.#ownedBy.delete(uid);
     else this.#ownedBy.set(uid, ids);
     for (const id of ids) this.#owners.set(id, uid);
+    // Asked for before it ended, answered after that was told.
+    for (const { id, state } of containers) {
+      if (this.#early.delete(id) && state !== 'exited') this.#workers.get(uid)?.touch();
+    }
   }
 
   // --- the runtime ----------------------------------------------------------------------------------------------
@@ -313,3 +344,7 @@ class Manager implements PodManager {
     }
   }
 }
+
+/** Only what was never taken before is asked about. */
+const mustAsk = ({ metadata, status }: Pod): boolean =>
+  !status?.startTime && !isTerminal(status?.phase) && !metadata.deletionTimestamp;

@@ -67,6 +67,7 @@ export class PodWorker {
     this.#env = env;
     this.#of = of;
     this.#status = shown?.status ?? of.pod.status ?? {};
+    this.#resizeProblem = toldProblem(this.#status);
     this.#observer = new PodObserver(env.cri, this.uid);
     this.#writer = new StatusWriter(env);
     this.#writer.seen(shown);
@@ -87,6 +88,10 @@ export class PodWorker {
 
   get status(): PodStatus {
     return this.#status;
+  }
+
+  get isRefused(): boolean {
+    return this.#of.refusal !== undefined;
   }
 
   get isStatic(): boolean {
@@ -409,6 +414,13 @@ export class PodWorker {
     const ips = this.#observed?.sandboxes[0]?.ips ?? [];
     this.#stopper.begin(seen, { message: 'FailedPostStartHook', graceMs, restart: false }, ips);
   }
+}
+
+/** What a process before found holds until it is asked again: it must not be carried out meanwhile. */
+function toldProblem({ conditions = [] }: PodStatus): ResizeProblem | undefined {
+  const told = conditions.find(({ type }) => type === 'PodResizePending');
+  if (told?.reason !== 'Infeasible' && told?.reason !== 'Deferred') return undefined;
+  return { reason: told.reason, message: told.message ?? '' };
 }
 
 const resourcesOf = ({ spec }: Pod): string =>
