@@ -189,6 +189,19 @@ test('a problem that a part tells of shows at once and goes at once', async () =
   handle.stop();
 });
 
+test('a status that cannot be written does not keep the lease from being renewed', async () => {
+  const fixture = new Fixture();
+  const handle = await fixture.start();
+  const before = fixture.lease().spec?.renewTime;
+  fixture.cluster.intercept = ({ resource }) => {
+    if (resource === 'nodes') throw new Error('no');
+  };
+  handle.setProblem('cgroups', 'no controllers');
+  await fixture.pass(20_000);
+  assert.notEqual(fixture.lease().spec?.renewTime, before);
+  handle.stop();
+});
+
 test('memory pressure stays for five minutes after it was last seen', async () => {
   const fixture = new Fixture();
   const handle = await fixture.start();

@@ -50,6 +50,8 @@ const eagerLimitMs = 120_000;
 /** An unchanged status is written this often all the same. */
 const reportPeriodMs = 5 * 60_000;
 const imagesPeriodMs = 60_000;
+/** A runtime that hangs must not keep the lease from being renewed. */
+const imagesLimitMs = 5_000;
 const writeTries = 5;
 
 /** Registers this machine as a node and keeps its status and lease. Returns at once. */
@@ -77,6 +79,7 @@ class NodeReporter implements NodeHandle {
   readonly #firstReady = Promise.withResolvers<void>();
   #machine: Machine | undefined;
   #registered = false;
+  #uid = '';
   #isReady = false;
   #isUnschedulable = false;
   #images: readonly Image[] | undefined;
@@ -143,7 +146,15 @@ class NodeReporter implements NodeHandle {
     await this.#runtime.ask();
     // The first write need not wait for a list that only informs.
     if (this.#registered) await this.#listImages();
-    const { uid } = await this.#report();
+    try {
+      this.#uid = (await this.#report()).uid;
+    } finally {
+      // A node lives although its status could not be written.
+      if (this.#uid) await this.#renewLease(this.#uid);
+    }
+  }
+
+  async #renewLease(uid: string): Promise<void> {
     const nowMs = this.#env.clock.monotonicMs();
     if (this.#leasedAtMs > 0 && nowMs - this.#leasedAtMs < periodMs) return;
     await this.#lease.renew(uid);
@@ -154,7 +165,7 @@ class NodeReporter implements NodeHandle {
     const nowMs = this.#env.clock.monotonicMs();
     if (this.#images && nowMs - this.#imagesAtMs < imagesPeriodMs) return;
     try {
-      this.#images = (await this.#env.cri.call('ListImages', {})).images;
+      this.#images = (await this.#env.cri.call('ListImages', {}, { timeoutMs: imagesLimitMs })).images;
       this.#imagesAtMs = nowMs;
     } catch {
       // The runtime is away: RuntimeState tells.
