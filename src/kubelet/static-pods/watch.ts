@@ -48,6 +48,7 @@ class WatchedFolder implements StaticPods {
   #pods: ReadonlyMap<string, Pod> = new Map();
   #watcher: FSWatcher | undefined;
   #timer: Timer | undefined;
+  #dueMs = 0;
   #scanning: Promise<void> | undefined;
   #again = false;
   #stopped = false;
@@ -62,7 +63,7 @@ class WatchedFolder implements StaticPods {
 
   stop(): void {
     this.#stopped = true;
-    this.#timer?.cancel();
+    this.#cancel();
     this.#watcher?.close();
   }
 
@@ -78,7 +79,7 @@ class WatchedFolder implements StaticPods {
   async #scanAll(): Promise<void> {
     do {
       this.#again = false;
-      this.#timer?.cancel();
+      this.#cancel();
       this.#watch();
       const files = new Map<string, Known>();
       for (const name of await this.#names()) {
@@ -93,9 +94,22 @@ class WatchedFolder implements StaticPods {
     if (!this.#watcher || isBroken) this.#scanIn(rescanMs);
   }
 
+  /** What is due sooner stays so: neither a later look nor changes without end put it off. */
   #scanIn(delayMs: number): void {
+    const { clock } = this.#options;
+    const dueMs = clock.monotonicMs() + delayMs;
+    if (this.#stopped || (this.#timer && this.#dueMs <= dueMs)) return;
     this.#timer?.cancel();
-    if (!this.#stopped) this.#timer = this.#options.clock.after(delayMs, () => void this.scan());
+    this.#dueMs = dueMs;
+    this.#timer = clock.after(delayMs, () => {
+      this.#timer = undefined;
+      void this.scan();
+    });
+  }
+
+  #cancel(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
   #watch(): void {
