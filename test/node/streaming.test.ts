@@ -171,7 +171,7 @@ inOwnNamespace(
             const exec = `${program} ${serverFlags(front()).join(' ')} exec -it ${pod.name} -c main -- sh -c '${inside}'`;
             // Not before the first size has been seen inside.
             const record = join(node.directory, `terminal-${randomUUID()}`);
-            const seen = `until grep -q "33 99" ${record}; do sleep 0.1; done`;
+            const seen = `until grep -q "^33 99" ${record}; do sleep 0.1; done`;
             const resize = `terminal=$(tty); (${seen}; stty -F $terminal rows 40 cols 120) &`;
             const { stdout } = await run('script', ['-qefc', `stty rows 33 cols 99; ${resize} ${exec}`, record], {
               env: { ...process.env, ...env },
