@@ -55,7 +55,7 @@ async function traces(dataDir: string): Promise<string[]> {
       `address ${line
         .replace(/fe80\S+/g, '')
         .replace(/@if\d+/, '')
-        .replace(/ (UP|DOWN|LOWERLAYERDOWN) /, ' ')
+        .replace(/ (UP|DOWN|LOWERLAYERDOWN) +/, ' ')
         .trim()}`,
   );
   const routes = (await output('ip', 'route', 'show'))

@@ -114,11 +114,13 @@ function helloApplication({ store, front }: (typeof setups)[number]): void {
     assert.deepEqual(status.details?.causes, [{ reason: 'ExitCode', message: '9' }]);
   });
 
+  let followsLog = true;
+
   test('logs can be followed', async () => {
     const stream = new PassThrough();
     let text = '';
     stream.on('data', (chunk) => (text += String(chunk)));
-    // It ends with the pod.
+    stream.on('end', () => (followsLog = false));
     await new Log(config).log(namespace, await name(), 'hello', stream, { follow: true, tailLines: 1 });
     await until('the request is in the log', async () => {
       await exec(['wget', '-qO-', 'http://localhost:8080/?followed']);
@@ -147,6 +149,7 @@ function helloApplication({ store, front }: (typeof setups)[number]): void {
       const now = await pods();
       return now.length === 2 && now.every((pod) => isReady(pod) && !before.has(pod.metadata?.uid));
     });
+    await until('the log that is followed ends with its pod', async () => !followsLog);
   });
 
   test('it scales up and down', async () => {
