@@ -266,6 +266,20 @@ describe('etcd', { skip: drivers.find((driver) => driver.name === 'etcd')!.skip 
     assert.equal(store.isHealthy(), false);
   });
 
+  withSubject('a write that etcd refuses says nothing about its health', async (subject) => {
+    const backend = await subject.open();
+    const limits = [
+      [1_700_000, /request is too large/],
+      [2_200_000, /message larger than max/],
+    ] as const;
+    for (const [length, answer] of limits) {
+      const change = { key: '/large', value: new Uint8Array(length), revision: 0, expectedRevision: 0 };
+      await assert.rejects(backend.commit([change], { durable: true }), answer);
+      assert.equal(backend.isHealthy?.(), true);
+    }
+    await backend.close();
+  });
+
   withSubject('values of other shapes and unknown keys are left alone', async (subject) => {
     const backend = await subject.open();
     const write = (key: string, value: Uint8Array) =>

@@ -28,7 +28,7 @@ const connectTimeoutMs = 3_000;
 
 /** Connects to an etcd that answers. */
 export async function etcdBackend(options: EtcdOptions): Promise<Backend> {
-  const { Etcd3 } = await import('etcd3');
+  const { Etcd3, GRPCInvalidArgumentError } = await import('etcd3');
   const client = new Etcd3({
     hosts: [...options.endpoints],
     ...(options.credentials && { credentials: options.credentials }),
@@ -43,7 +43,9 @@ export async function etcdBackend(options: EtcdOptions): Promise<Backend> {
     client.close();
     throw error;
   }
-  return new EtcdBackend(client);
+  const isRefusal = (error: unknown): boolean =>
+    error instanceof GRPCInvalidArgumentError || /message larger than max/.test(String(error));
+  return new EtcdBackend(client, isRefusal);
 }
 
 /** Calls once: a transaction that is sent again would find its own effect, and report a conflict. */
@@ -57,10 +59,13 @@ const once = {
 class EtcdBackend implements Backend {
   readonly ownsRevisions = false;
   readonly #client: Client;
+  readonly #isRefusal: (error: unknown) => boolean;
   #isHealthy = true;
 
-  constructor(client: Client) {
+  /** `isRefusal`: etcd has answered that it does not take such a write. */
+  constructor(client: Client, isRefusal: (error: unknown) => boolean) {
     this.#client = client;
+    this.#isRefusal = isRefusal;
   }
 
   isHealthy(): boolean {
@@ -143,7 +148,7 @@ class EtcdBackend implements Backend {
       .else(this.#client.get(key))
       .commit()
       .catch((error: unknown) => {
-        this.#isHealthy = false;
+        this.#isHealthy = this.#isRefusal(error);
         throw error;
       });
     this.#isHealthy = true;
