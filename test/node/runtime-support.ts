@@ -163,7 +163,10 @@ export async function until<T>(
   }
 }
 
-/** A call as the kubelet makes them: again while the runtime is away. */
+/**
+ * A call as the kubelet makes them: again while the runtime is away. A containerd that was killed between a snapshot's
+ * folder and its record finds the folder in its way until it has cleared what no record names.
+ */
 export async function persistently<T>(call: () => Promise<T>, limitMs = 20_000): Promise<T> {
   const endMs = systemClock.monotonicMs() + limitMs;
   for (;;) {
@@ -178,7 +181,7 @@ export async function persistently<T>(call: () => Promise<T>, limitMs = 20_000):
 }
 
 const isPassing = ({ code, message }: CriError): boolean =>
-  code === grpcCode.unavailable || message.includes('not initialized') || message.includes('connection refused');
+  code === grpcCode.unavailable || /not initialized|connection refused|failed to rename: .*: file exists/.test(message);
 
 export const statusOf = async (cri: CriClient, containerId: string) => {
   const { status } = await persistently(() => cri.call('ContainerStatus', { containerId }));
