@@ -28,18 +28,3 @@ function structuredCloneJson(value: unknown): unknown {
   for (const key of Object.keys(value)) setOwn(copy, key, structuredCloneJson((value as Record<string, unknown>)[key]));
   return copy;
 }
-
-/** Equality of JSON values; member order does not matter, an absent member equals undefined. */
-export function sameJson(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a) || Array.isArray(b)) {
-    if (!Array.isArray(a) || !Array.isArray(b) || a.length !== b.length) return false;
-    return a.every((item, index) => sameJson(item, b[index]));
-  }
-  const left = a as Record<string, unknown>;
-  const right = b as Record<string, unknown>;
-  const keys = new Set([...Object.keys(left), ...Object.keys(right)]);
-  for (const key of keys) if (!sameJson(left[key], right[key])) return false;
-  return true;
-}

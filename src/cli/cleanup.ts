@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util';
 import { type DataPaths, dataPaths, derive } from '../config/index.ts';
 import { type Logger, systemClock } from '../kernel/index.ts';
 import { cleanupRuntime, createCriClient } from '../kubelet/index.ts';
-import { findRuntimeSocket } from '../kubelet/images/index.ts';
+import { findRuntimeSocket } from '../kubelet/runtime/index.ts';
 import { cleanupNetwork } from '../network/index.ts';
 import { CommandError } from './command.ts';
 import { readSettings, type Settings } from './options.ts';

@@ -3,6 +3,8 @@ export { type Clock, formatMicroTime, formatTime, ManualClock, systemClock, type
 export { Lifecycle, type Service } from './lifecycle.ts';
 export { createLogger, type Logger, type LogLevel, silentLogger } from './log.ts';
 export { mergePatch } from './merge-patch.ts';
+export { sameJson } from './same-json.ts';
+export { Slots } from './slots.ts';
 export {
   apiError,
   type FieldError,

@@ -1,6 +1,5 @@
 /** Writes that lose a race are told so when the write that won can be read. */
-import { isReason } from '../../kernel/status.ts';
-import { nextTurn } from '../../kernel/index.ts';
+import { isReason, nextTurn } from '../../kernel/index.ts';
 import type { Call, Core } from '../core.ts';
 
 /** How long a pending write is waited for at most. */

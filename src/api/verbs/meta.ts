@@ -1,10 +1,8 @@
 /** What the server does to metadata before and after the strategy of a kind sees it. */
 import { randomInt, randomUUID } from 'node:crypto';
-import { formatTime } from '../../kernel/clock.ts';
-import { apiError } from '../../kernel/status.ts';
+import { apiError, formatTime, sameJson } from '../../kernel/index.ts';
 import type { KubeObject, ObjectMeta, OwnerReference } from '../../schema/object.ts';
 import type { Call } from '../core.ts';
-import { sameJson } from '../objects.ts';
 
 const suffixAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
 const suffixLength = 5;

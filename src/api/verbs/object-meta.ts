@@ -1,8 +1,7 @@
 /** Checks of ObjectMeta that hold for every kind, in apimachinery's words. */
-import { type FieldError, fieldError, type FieldPath } from '../../kernel/status.ts';
+import { type FieldError, fieldError, type FieldPath, sameJson } from '../../kernel/index.ts';
 import { dnsLabel, dnsSubdomain, qualifiedName, validateAnnotations, validateLabels } from '../../resources/index.ts';
 import type { ManagedFieldsEntry, ObjectMeta, OwnerReference } from '../../schema/object.ts';
-import { sameJson } from '../objects.ts';
 
 const subresourceLimit = 256;
 const metadata = ['metadata'];

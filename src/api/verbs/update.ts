@@ -1,10 +1,10 @@
-import { apiError, type FieldError, fieldError } from '../../kernel/status.ts';
+import { apiError, type FieldError, fieldError, sameJson } from '../../kernel/index.ts';
 import type { HookContext, ObjectSubresource } from '../../resources/define.ts';
 import type { KubeObject } from '../../schema/object.ts';
 import { type Entry, HeadMovedError } from '../../store/types.ts';
 import type { Call, Core } from '../core.ts';
 import { trackUpdate } from '../fields.ts';
-import { copyOf, sameJson } from '../objects.ts';
+import { copyOf } from '../objects.ts';
 import { toServed, toStored } from '../views.ts';
 import { admit, hookContext, optionsObject, validateAdmission } from './admission.ts';
 import { authorize } from './authorize.ts';

@@ -1,5 +1,4 @@
 /** Images: pulled for pods by policy, built and imported without any tool but the runtime's own. */
-export { findRuntimeSocket } from './find-runtime.ts';
 export { ensurePauseImage, ImageImportError, importImage } from './import.ts';
 export { assemble, arm, elf, type Jump, type Line, x86 } from './machine-code.ts';
 export { createImageManager } from './manager.ts';

@@ -3,7 +3,7 @@ import type { EventSubject } from '../../client/types.ts';
 import { formatDuration } from '../../schema/index.ts';
 import type { Container, Pod, Secret } from '../../schema/generated/index.ts';
 import type { Image, ImageSpec, Init } from '../cri/types.ts';
-import { Slots } from '../slots.ts';
+import { Slots } from '../../kernel/index.ts';
 import { type EnsuredImage, type ImageManager, type KubeletEnv, PodStartError } from '../types.ts';
 import { type Credentials, credentialsFor, KeyringError } from './keyring.ts';
 import { PullBackOff } from './pull-back-off.ts';

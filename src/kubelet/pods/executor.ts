@@ -2,7 +2,7 @@
 import type { EventSubject } from '../../client/types.ts';
 import type { Container, Pod } from '../../schema/generated/index.ts';
 import { containerResources, probeMachine, runtimeHandlerOf } from '../config/index.ts';
-import { Slots } from '../slots.ts';
+import { Slots } from '../../kernel/index.ts';
 import {
   type Cgroups,
   type ConfigBuilder,

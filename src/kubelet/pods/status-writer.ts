@@ -1,9 +1,8 @@
 /** Writes one pod's status to the API: in order, only when it has changed, again and again until it is there. */
 import { pods } from '../../client/index.ts';
 import type { Client } from '../../client/types.ts';
-import { type Clock, isReason, type Logger } from '../../kernel/index.ts';
+import { type Clock, isReason, type Logger, sameJson } from '../../kernel/index.ts';
 import type { Pod, PodStatus } from '../../schema/generated/index.ts';
-import { sameJson } from './same.ts';
 import { isTerminal } from './status/index.ts';
 import { othersConditions } from './status/conditions.ts';
 

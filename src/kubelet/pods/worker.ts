@@ -1,5 +1,5 @@
 /** One pod: looks, plans, tells, acts; again whenever something has happened. */
-import type { Timer } from '../../kernel/index.ts';
+import { sameJson, type Timer } from '../../kernel/index.ts';
 import type { Pod, PodStatus } from '../../schema/generated/index.ts';
 import { type KubeletEnv, PodStartError, type ProbeManager } from '../types.ts';
 import { containersOf, podText } from './containers.ts';
@@ -8,7 +8,6 @@ import { type Executor, PostStartError, type StartContainer } from './executor.t
 import { awayRetryMs, startRetryMs, WorkerMemory } from './memory.ts';
 import { PodObserver } from './observe.ts';
 import { isCleaning, planPod } from './plan/index.ts';
-import { sameJson } from './same.ts';
 import { currentSandbox } from './sandbox.ts';
 import { isTerminal } from './status/index.ts';
 import { StatusWriter } from './status-writer.ts';

@@ -1,5 +1,5 @@
 import type { Container, ContainerStatus, Pod, PodStatus, Probe } from '../../schema/generated/index.ts';
-import { Slots } from '../slots.ts';
+import { Slots } from '../../kernel/index.ts';
 import type { KubeletEnv, ProbeManager, ProbeResults } from '../types.ts';
 import { runProbe } from './prober.ts';
 import type { Outcome } from './types.ts';

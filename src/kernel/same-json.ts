@@ -1,4 +1,4 @@
-/** Whether two values are the same as JSON: absent and undefined members are alike. */
+/** Equality of JSON values: the order of members does not matter, an absent member equals an undefined one. */
 export function sameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
@@ -8,7 +8,8 @@ export function sameJson(a: unknown, b: unknown): boolean {
   }
   const one = a as Record<string, unknown>;
   const other = b as Record<string, unknown>;
-  for (const key in one) if (!sameJson(one[key], other[key])) return false;
-  for (const key in other) if (other[key] !== undefined && !(key in one)) return false;
-  return true;
+  for (const key of Object.keys(one)) {
+    if (!sameJson(one[key], Object.hasOwn(other, key) ? other[key] : undefined)) return false;
+  }
+  return Object.keys(other).every((key) => other[key] === undefined || Object.hasOwn(one, key));
 }

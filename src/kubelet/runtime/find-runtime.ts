@@ -1,5 +1,5 @@
-import { knownSockets, socketOf } from '../runtime/open.ts';
-import { canConnect, ownFiles, type RuntimePaths } from '../runtime/own.ts';
+import { knownSockets, socketOf } from './open.ts';
+import { canConnect, ownFiles, type RuntimePaths } from './own.ts';
 
 export interface RuntimeWish {
   /** A socket's path, with or without `unix://`; '' when none is named. */
